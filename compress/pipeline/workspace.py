@@ -1,0 +1,48 @@
+"""What a running step may touch: its folder, its inputs, the cache. The one implementation of `chain.step.Workspace`."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from compress.chain.artifacts import Artifact, Dataset, Model
+from compress.chain.key import key_of
+from compress.chain.step import Input
+from compress.chain.store import Store
+from compress.errors import StoreError
+from compress.progress import Progress
+
+ArtifactT = TypeVar("ArtifactT", bound=Artifact)
+
+
+class StageWorkspace:
+    """The workspace of one stage of one run."""
+
+    def __init__(self, out: Path, *, seed: int, progress: Progress, store: Store, made: Mapping[str, Artifact]) -> None:
+        self.out, self.seed, self.progress = out, seed, progress
+        self._store, self._made = store, made
+
+    def load(self, edge: Input[ArtifactT]) -> ArtifactT:
+        """The artifact of the stage that the edge names; its kind was checked before any work."""
+        return cast("ArtifactT", self._made[edge.stage])
+
+    def dataset_of(self, model: Model) -> Dataset:
+        """The data set that the model was trained on."""
+        return dataset_by_digest(model.manifest.dataset, made=self._made, store=self._store)
+
+    def cached(self, said: Mapping[str, Any], build: Callable[[Path], None]) -> Path:
+        """A folder kept in the store under `said`."""
+        return self._store.make(key_of(said), kind="cache", said=said, build=build).path
+
+
+def dataset_by_digest(digest: str, *, made: Mapping[str, Artifact], store: Store) -> Dataset:
+    """The data set of that content: of this run, or of an earlier one in the store.
+
+    Raises: StoreError when it is gone.
+    """
+    for artifact in made.values():
+        if isinstance(artifact, Dataset) and artifact.digest == digest:
+            return artifact
+    stored = store.by_digest(digest)
+    if stored is None:
+        raise StoreError(f"the data set {digest[:12]} that a model was trained on is not in the store: run its stage again.")
+    return Dataset(stored.path, stored.digest)

@@ -1,0 +1,136 @@
+"""Tables and sentences for the terminal; knows how to draw a report, not where it comes from.
+
+Everything goes through `rich.text.Text`, so that a name in square brackets is never read as markup.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from compress.reporting.numbers import NOTHING, duration, half_width, number, times
+from compress.reporting.rich_progress import RichProgress
+from compress.reporting.schema import FigureEntry, Report, StageEntry
+from compress.reporting.summary import (
+    OUTCOME_MARKS,
+    OUTCOME_WORDS,
+    Outcome,
+    Row,
+    headline,
+    primary_of,
+    rows_of,
+    stage_named,
+    verdict_mark,
+    verdict_word,
+)
+
+__all__ = ["PlannedStage", "RichProgress", "lineage_tree", "plan_table", "result_table", "verdict_line"]
+
+STYLES: dict[Outcome, str] = {
+    "pass": "green",
+    "within_noise": "yellow",
+    "fail": "bold red",
+    "error": "bold red",
+    "skipped": "dim",
+    "ungated": "dim",
+}
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """One line of `compress plan`."""
+
+    name: str
+    step: str
+    reused: bool
+    why: str
+    """Why it would run or be reused, for people."""
+
+
+def result_table(report: Report) -> Table:
+    """The table that a run ends with; fits 80 columns, long stage names wrap."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="bold", collapse_padding=True)
+    table.add_column("stage", overflow="fold", min_width=8)
+    for column in (primary_of(report), "drop", "size", "p50", "speed-up"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for row in rows_of(report):
+        table.add_row(*_cells(row))
+    return table
+
+
+def verdict_line(report: Report) -> Text:
+    """Passed or failed, and why in a sentence."""
+    mark = verdict_mark(report)
+    word = Text(f"{OUTCOME_MARKS[mark]} {verdict_word(report)}", style=STYLES[mark]).append(": ")
+    return word.append(headline(report), style="default not bold")
+
+
+def plan_table(stages: Iterable[PlannedStage]) -> Table:
+    """What would run, what would be reused, and why."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="bold")
+    for column in ("stage", "step", "would", "why"):
+        table.add_column(column, overflow="fold")
+    for stage in stages:
+        would = Text("be reused", style="dim") if stage.reused else Text("run", style="bold")
+        table.add_row(Text(stage.name), Text(stage.step), would, Text(stage.why))
+    return table
+
+
+def lineage_tree(report: Report, stage: str | None = None) -> Tree:
+    """What `stage` (the last one by default) was made out of, down to the data.
+
+    A stage that several others read is drawn in full once.
+    """
+    last = stage_named(report, stage) or report.stages[-1]
+    tree = Tree(_lineage_label(last), guide_style="dim")
+    _grow(tree, report, last, {last.name})
+    return tree
+
+
+def _cells(row: Row) -> list[Text]:
+    reused = Text(" reused", style="dim") if row.stage.status == "reused" else Text()
+    return [
+        Text(row.stage.name).append_text(reused),
+        _with_interval(row.figure),
+        Text("reference", style="dim") if row.is_reference and row.figure else _with_interval(row.drop, bounds=False),
+        _unit(row.size_mb, "MB"),
+        _unit(row.p50_ms, "ms"),
+        Text(times(row.speed_up) if row.speed_up is not None else NOTHING),
+        Text(f"{OUTCOME_MARKS[row.outcome]} {OUTCOME_WORDS[row.outcome]}".strip(), style=STYLES[row.outcome]),
+    ]
+
+
+def _with_interval(figure: FigureEntry | None, *, bounds: bool = True) -> Text:
+    if figure is None:
+        return Text(NOTHING, style="dim")
+    text = Text(number(figure.value))
+    half = half_width(figure.interval) if bounds else None
+    return text if half is None else text.append(f" ±{half:.3f}", style="dim")
+
+
+def _unit(value: float | None, unit: str) -> Text:
+    return Text(NOTHING, style="dim") if value is None else Text(f"{number(value)} {unit}")
+
+
+def _grow(branch: Tree, report: Report, stage: StageEntry, seen: set[str]) -> None:
+    for name in stage.inputs:
+        parent = stage_named(report, name)
+        if parent is None:
+            branch.add(Text(name))
+        elif name in seen:
+            branch.add(Text(name).append("  see above", style="dim"))
+        else:
+            seen.add(name)
+            _grow(branch.add(_lineage_label(parent)), report, parent, seen)
+
+
+def _lineage_label(stage: StageEntry) -> Text:
+    made = stage.made_in_seconds if stage.made_in_seconds is not None else stage.seconds
+    kind = stage.artifact.kind if stage.artifact else OUTCOME_WORDS["skipped"] if stage.status == "skipped" else "nothing"
+    size = f", {number(stage.artifact.size_mb)} MB" if stage.artifact else ""
+    label = Text(stage.name, style="bold").append(f"  {stage.step} → {kind}{size}", style="not bold")
+    return label.append(f", {duration(made)}", style="not bold dim")

@@ -1,0 +1,24 @@
+"""The YAML words: one thin file a step, and the one literal union that registers them.
+
+Importing this module is cheap: steps import the heavy rooms inside `run`.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from compress.steps.bundle import Bundle
+from compress.steps.distill import Distill
+from compress.steps.export_onnx import ExportOnnx
+from compress.steps.finetune import Finetune
+from compress.steps.finetune_lora import FinetuneLora
+from compress.steps.load_data import LoadData
+from compress.steps.merge_lora import MergeLora
+from compress.steps.quantize import Quantize
+
+AnyStep = Annotated[
+    LoadData | Finetune | FinetuneLora | MergeLora | Distill | ExportOnnx | Quantize | Bundle,
+    Field(discriminator="step"),
+]
+
+__all__ = ["AnyStep"]
