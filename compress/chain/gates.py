@@ -6,16 +6,20 @@ else `pass`. `docs/gates.md` says what that rule lets through at several sizes o
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isnan
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from compress.errors import MeasurementError
 from compress.frozen import Frozen
 
 Limit = Annotated[float, Field(allow_inf_nan=False)]
 Interval = tuple[float, float]
 Outcome = Literal["pass", "within_noise", "fail"]
 GateKind = Literal["min", "max", "max_drop", "max_ratio"]
+
+_ROUNDING = 1e-9
 
 
 class Gates(Frozen):
@@ -62,10 +66,17 @@ class Verdict:
 
 
 def judge(kind: GateKind, name: str, figure: Figure, limit: float, *, against: str | None = None) -> Verdict:
-    """The verdict on one figure; `min` is a lower limit, the three others are upper limits."""
-    sign = -1.0 if kind == "min" else 1.0
-    beyond = sign * figure.value > sign * limit
+    """The verdict on one figure; `min` is a lower limit, the three others are upper limits.
+
+    Raises:
+        MeasurementError: when the figure or its interval is not a number: no comparison with nan is ever beyond a limit.
+    """
     reach = figure.interval if figure.interval is not None else (figure.value, figure.value)
-    doubtful = max(sign * bound for bound in reach) > sign * limit
+    if any(isnan(number) for number in (figure.value, limit, *reach)):
+        raise MeasurementError(f"{kind}.{name}: {figure.value} with interval {figure.interval} cannot be judged.")
+    sign = -1.0 if kind == "min" else 1.0
+    # 0.97 - 0.96 is 0.010000000000000009: a figure at the limit is within it.
+    edge = sign * limit + _ROUNDING * max(1.0, abs(limit))
+    beyond, doubtful = sign * figure.value > edge, max(sign * bound for bound in reach) > edge
     outcome: Outcome = "fail" if beyond else "within_noise" if doubtful else "pass"
     return Verdict(f"{kind}.{name}", against, figure.value, limit, figure.interval, outcome)

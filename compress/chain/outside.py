@@ -175,12 +175,13 @@ def hub_commit(name: str) -> str:
     repository, _, revision = name.partition("@")
     if COMMIT.match(revision):
         return revision
+    from httpx2 import HTTPError  # what huggingface_hub speaks with
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+    from huggingface_hub.errors import OfflineModeIsEnabled
 
     try:
         return str(HfApi().model_info(repository, revision=revision or None).sha)
-    except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
+    except (HTTPError, OfflineModeIsEnabled, OSError) as error:
         return _cached_snapshot(repository, revision, error).name
 
 

@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def length_sorted_batches(
-    lengths: Sequence[int] | NDArray[np.integer], *, batch_size: int
-) -> list[NDArray[np.int64]]:
+def length_sorted_batches(lengths: Sequence[int] | NDArray[np.integer], *, batch_size: int) -> list[NDArray[np.int64]]:
     """Row numbers in batches, longest rows first, so that too little memory shows at once and time left is no promise.
 
     lengths: shape (rows,), tokens of each row. Rows of equal length keep their order.

@@ -54,8 +54,9 @@ def _records(
 
 def _rows(lines: Iterator[str], title: str, delimiter: str, quote: str | None) -> Iterator[tuple[int, list[str]]]:
     """Every row that is not blank, with the number of the line that it starts on."""
-    quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
-    reader = csv.reader(lines, delimiter=delimiter, quotechar=quote, quoting=quoting, strict=True)
+    reader = csv.reader(
+        lines, delimiter=delimiter, quotechar=quote, quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE, strict=True
+    )
     while True:
         line = reader.line_num + 1
         try:

@@ -1,7 +1,7 @@
 """Rows of a data set on the Hugging Face hub, through `datasets.load_dataset`.
 
-Knows splits and ClassLabel columns; which commit is read is the caller's to say. A local folder of data files is read by
-the same function.
+Knows splits and ClassLabel columns; which commit is read is the caller's to say. A local folder of data files is
+read by the same function.
 """
 
 from collections.abc import Iterator

@@ -5,6 +5,7 @@ Knows encodings and line ends; not what a line means.
 
 import codecs
 from collections.abc import Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
@@ -22,11 +23,11 @@ def read_lines(path: Path, *, encoding: str, advance: Advance) -> Iterator[str]:
     Raises: DataError when there is no such file, a byte is not in `encoding`, or a line has no end.
     """
     done = 0
-    with _open(path).open(encoding=_with_mark(encoding), newline="") as file:
+    with _open(path).open("rb") as buffer, TextIOWrapper(buffer, _with_mark(encoding), newline="") as file:
         for number in range(1, 1 << 62):
             line = _read_line(file, path, encoding, number)
             if not line or number % _REPORT_EVERY == 0:
-                read = file.buffer.tell()
+                read = buffer.tell()
                 advance(read - done)
                 done = read
             if not line:

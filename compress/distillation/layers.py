@@ -10,9 +10,10 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from compress.errors import ModelError
+from compress.models import layers
 
-LAYERS = ("encoder.layer", "transformer.layer")
-"""Paths of the stack below `base_model`; the second is DistilBERT's."""
+STACKS = ("encoder.layer", "transformer.layer")
+"""How the dotted name of a stack ends whose layers can be taken out; the second is DistilBERT's."""
 
 PROJECTIONS = (
     ("attention.self.query", "attention.self.key", "attention.self.value"),  # BERT, RoBERTa
@@ -25,12 +26,10 @@ FAMILIES = "BERT, RoBERTa, DistilBERT, MPNet"
 def encoder_layers(model: PreTrainedModel) -> nn.ModuleList:
     """The stack of layers, bottom first.
 
-    Raises: ModelError: for a family whose layers are elsewhere.
+    Raises: ModelError: for a family whose layers are elsewhere, or do more than follow each other.
     """
-    for path in LAYERS:
-        found = _at(model.base_model, path)
-        if isinstance(found, nn.ModuleList):
-            return found
+    if layers.encoder_layers_name(model).endswith(STACKS):
+        return layers.encoder_layers(model)
     raise ModelError(
         f"the layers of a '{model.config.model_type}' model are not where those of {FAMILIES} are: "
         "use student {base: …} and the objectives logits and hard_labels with it."
@@ -53,16 +52,16 @@ def attention_projections(model: PreTrainedModel, layer: int) -> tuple[nn.Module
     )
 
 
-def checked_layers(layers: Sequence[int], *, available: int, whose: str) -> tuple[int, ...]:
+def checked_layers(asked: Sequence[int], *, available: int, whose: str) -> tuple[int, ...]:
     """The same, when all of them exist.
 
     Raises: ModelError: naming those that do not.
     """
-    missing = [layer for layer in layers if not 0 <= layer < available]
+    missing = [layer for layer in asked if not 0 <= layer < available]
     if missing:
         listed = ", ".join(map(str, missing))
         raise ModelError(f"the {whose} has layers 0 to {available - 1}, there is no layer {listed}: choose among them.")
-    return tuple(layers)
+    return tuple(asked)
 
 
 def _at(module: nn.Module, path: str) -> nn.Module | None:

@@ -3,7 +3,6 @@
 Knows the terms and where the teacher's answers come from; not how batches are made nor how a step is taken.
 """
 
-import inspect
 from collections import deque
 from collections.abc import Sequence
 
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from compress.distillation.teacher_outputs import RowsOf
 from compress.distillation.terms import Answers, Term
 from compress.errors import TrainingError
+from compress.inference.torch_predictor import inputs_of
 from compress.objectives.hard_labels import hard_labels_loss
 from compress.task import Task
 
@@ -41,7 +41,7 @@ class DistillationLoss:
     ) -> None:
         self._terms, self._task = tuple(terms), task
         self._teacher_logits, self._teacher = teacher_logits, teacher
-        self._takes = frozenset(inspect.signature(teacher.forward).parameters) if teacher is not None else frozenset()
+        self._takes = inputs_of(teacher) if teacher is not None else frozenset()
         self._names = unique_names([term.kind for term in terms])
         self._last: dict[str, deque[Tensor]] = {name: deque(maxlen=WINDOW) for name in self._names}
 

@@ -8,13 +8,15 @@ step instead. Knows no store: it is given a folder.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import datasets
 import numpy as np
 import numpy.typing as npt
 
+from compress.data.rows import texts_of
 from compress.errors import DataError
 from compress.inference.predictor import Predictor
 from compress.inference.run import predict_all
-from compress.inference.text_encoder import Text, TextEncoder
+from compress.inference.text_encoder import TextEncoder
 from compress.progress import Progress
 
 FILE = "logits.npy"
@@ -28,7 +30,7 @@ Logits = npt.NDArray[np.float32]
 def write_teacher_logits(
     predictor: Predictor,
     encoder: TextEncoder,
-    texts: Sequence[Text],
+    rows: datasets.Dataset,
     folder: Path,
     *,
     progress: Progress,
@@ -39,24 +41,24 @@ def write_teacher_logits(
     Args:
         predictor: the teacher.
         encoder: the teacher's, which cuts at its `max_length`.
-        texts: strings or pairs, a slice of which is a list of them.
+        rows: with the columns `text` and perhaps `text_pair`; read chunk by chunk.
         folder: exists.
         progress: told the rows that are done.
         chunk_rows: rows that are sorted and answered together.
 
     Raises: DataError: when there are no rows.
     """
-    if not len(texts):
+    if not len(rows):
         raise DataError("the teacher has no rows to answer: the training split is empty.")
     file: Logits | None = None
-    for number, start in enumerate(range(0, len(texts), chunk_rows)):
-        chunk = texts[start : start + chunk_rows]
-        description = _description(number, len(texts), chunk_rows)
+    for number, start in enumerate(range(0, len(rows), chunk_rows)):
+        chunk = texts_of(rows.select(range(start, min(start + chunk_rows, len(rows)))))
+        description = _description(number, len(rows), chunk_rows)
         logits = predict_all(
             predictor, encoder, chunk, batch_size=BATCH_SIZE, progress=progress, description=description
         )
         if file is None:
-            shape = (len(texts), logits.shape[1])
+            shape = (len(rows), logits.shape[1])
             file = np.lib.format.open_memmap(folder / FILE, mode="w+", dtype=np.float32, shape=shape)
         file[start : start + len(logits)] = logits
     assert file is not None

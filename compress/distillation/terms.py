@@ -136,7 +136,7 @@ def facing_layers(student_layers: int, teacher_layers: int) -> list[tuple[int, i
 
 
 def relation_heads_for(*, widths: tuple[int, int], teacher_heads: int, asked: int | None = None) -> int:
-    """The number of relation heads: the one asked for, or the largest up to the teacher's heads that divides both widths.
+    """The number of relation heads: the one asked for, or the largest up to `teacher_heads` that divides both widths.
 
     Raises: ModelError: when the one asked for does not divide both widths.
     """

@@ -64,7 +64,7 @@ class Watch:
         return self._output_of(encoder_layers(self._model)[layer], f"hidden.{layer}")
 
     def attention(self, layer: int) -> tuple[Reader, Reader, Reader]:
-        """Queries, keys and values of a layer, counted from 0: each of shape (batch, length, width), heads side by side.
+        """Queries, keys and values of a layer, counted from 0: each (batch, length, width), heads side by side.
 
         Raises: ModelError: when there is no such layer, or the family is not known.
         """

@@ -4,9 +4,9 @@ Every figure here is a function of sums over rows, so a resample is one row of c
 product. Knows no task and no model; `Statistic` is all that it is told.
 
 Two models that never disagreed on the rows at hand would give a plain bootstrap an interval of no width, and so would a
-model without a mistake: resampling cannot show what was not seen. Hence a few made-up rows: one on which only this model
-is right and one on which only the other is (the adjustment of Bonett and Price 2012, J. Educ. Behav. Stat. 37), and for
-one model alone two right and two wrong ones (Agresti and Coull 1998, Am. Stat. 52). `docs/gates.md` has the effect.
+model without a mistake: resampling cannot show what was not seen. Hence a few made-up rows: one on which only this
+model is right and one on which only the other is (the adjustment of Bonett and Price 2012, J. Educ. Behav. Stat. 37), and
+for one model alone two right and two wrong ones (Agresti and Coull 1998, Am. Stat. 52). `docs/gates.md` has the effect.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +29,7 @@ class Statistic:
     of_sums: Callable[[Floats], Floats]
     """(resamples, sums) to (resamples,); nan where undefined."""
     right: Floats | None = None
-    """Shape (kinds, sums): what a right row of each kind (a label, say) adds; None where no row is just right or wrong."""
+    """Shape (kinds, sums): what a right row of each kind (label) adds; None where no row is just right or wrong."""
     wrong: Floats | None = None
     """Shape (kinds, sums): what a wrong row of each kind adds."""
     biased: bool = False
@@ -81,7 +81,7 @@ def resample_pairs(
 def resample_shares(
     both: int, only_this: int, only_other: int, neither: int, *, seed: int, resamples: int = RESAMPLES
 ) -> tuple[Floats, Floats]:
-    """Shares of right rows of two models on the same resampled rows: one multinomial draw a resample, whatever the rows.
+    """Shares of right rows of two models on the same resampled rows: one multinomial draw a resample.
 
     Args:
         both: rows that both have right; the others likewise.
@@ -102,7 +102,7 @@ def resample_shares(
 
 
 def _resampled_sums(statistics: Sequence[Statistic], rng: np.random.Generator, resamples: int) -> list[Floats]:
-    """Sums of every statistic's columns over rows drawn with replacement, the same rows for all: (resamples, sums) each."""
+    """Sums of every statistic's columns over the same rows drawn with replacement: (resamples, sums) each."""
     if not statistics:
         return []
     columns = np.concatenate([one.columns for one in statistics], axis=1)
@@ -121,7 +121,7 @@ def _counts(rows: int, rng: np.random.Generator, resamples: int) -> Iterator[Flo
 
 
 def _made_up(one: Statistic, rng: np.random.Generator, resamples: int, *, rate: float) -> tuple[Floats, Floats]:
-    """How many made-up rows of two sorts each resample has: Poisson, `rate` of each sort, spread evenly over the kinds."""
+    """How many made-up rows of two sorts a resample has: Poisson, `rate` of each, spread evenly over the kinds."""
     kinds = 0 if one.right is None else len(one.right)
     first, second = (rng.poisson(rate / max(kinds, 1), (resamples, kinds)).astype(np.float64) for _ in range(2))
     return first, second

@@ -1,7 +1,7 @@
 """How far a model's probabilities can be believed: reliability bins, ECE, Brier score.
 
-Knows probabilities and what came true, no model. Expected calibration error over 15 bins of equal width: Guo et al. 2017,
-"On Calibration of Modern Neural Networks".
+Knows probabilities and what came true, no model. Expected calibration error over 15 bins of equal width: Guo et al.
+2017, "On Calibration of Modern Neural Networks".
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,9 @@ def reliability(confidence: Floats, came_true: NDArray[np.bool_], *, bins: int =
     means = np.bincount(place, weights=confidence, minlength=bins) / np.maximum(rows, 1)
     shares = np.bincount(place, weights=came_true, minlength=bins) / np.maximum(rows, 1)
     return [
-        ReliabilityBin(k / bins, (k + 1) / bins, int(rows[k]), *((float(means[k]), float(shares[k])) if rows[k] else (None, None)))
+        ReliabilityBin(
+            k / bins, (k + 1) / bins, int(rows[k]), *((float(means[k]), float(shares[k])) if rows[k] else (None, None))
+        )
         for k in range(bins)
     ]
 
@@ -48,7 +50,11 @@ def reliability(confidence: Floats, came_true: NDArray[np.bool_], *, bins: int =
 def expected_calibration_error(bins: list[ReliabilityBin]) -> float:
     """Mean distance of confidence and accuracy over bins, weighted by rows: 0 is perfect; nan without rows."""
     rows = sum(one.rows for one in bins)
-    gaps = [one.rows * abs(one.confidence - one.accuracy) for one in bins if one.confidence is not None and one.accuracy is not None]
+    gaps = [
+        one.rows * abs(one.confidence - one.accuracy)
+        for one in bins
+        if one.confidence is not None and one.accuracy is not None
+    ]
     return sum(gaps) / rows if rows else float("nan")
 
 

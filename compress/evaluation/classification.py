@@ -13,7 +13,7 @@ from sklearn.metrics import brier_score_loss, confusion_matrix, f1_score
 from compress.errors import MeasurementError
 from compress.evaluation.calibration import brier_statistic, ece_statistic, expected_calibration_error, reliability
 from compress.evaluation.f1 import f1_macro_statistic
-from compress.evaluation.reading import Reading, Share, checked_logits, label_shares
+from compress.evaluation.reading import Reading, Share, checked_logits, label_shares, without_lone_row
 
 
 def read_classification(logits: NDArray[np.floating], targets: NDArray[np.integer], labels: Sequence[str]) -> Reading:
@@ -37,15 +37,19 @@ def read_classification(logits: NDArray[np.floating], targets: NDArray[np.intege
     says = answers[:, None] == np.arange(len(labels))
     recalls, notes = label_shares(has & says, has, labels)
     bins = reliability(confidence, right)
+    sums = {
+        "f1_macro": f1_macro_statistic(has, says, exclusive=True),
+        "ece": ece_statistic(confidence[:, None], right[:, None]),
+        "brier": brier_statistic(probabilities, has.astype(np.float64), scale=0.5 if len(labels) == 2 else 1.0),
+    }
+    statistics, alone = without_lone_row(sums)
     return Reading(
         shares={"accuracy": Share(right, np.ones(len(right), dtype=bool)), **recalls},
-        statistics={
-            "f1_macro": f1_macro_statistic(has, says, exclusive=True),
-            "ece": ece_statistic(confidence[:, None], right[:, None]),
-            "brier": brier_statistic(probabilities, has.astype(np.float64), scale=0.5 if len(labels) == 2 else 1.0),
-        },
+        statistics=statistics,
         values={
-            "f1_macro": float(f1_score(targets, answers, labels=np.unique(targets), average="macro", zero_division=0.0)),
+            "f1_macro": float(
+                f1_score(targets, answers, labels=np.unique(targets), average="macro", zero_division=0.0)
+            ),
             "ece": expected_calibration_error(bins),
             "brier": float(brier_score_loss(targets, probabilities, labels=range(len(labels)))),
         },
@@ -53,7 +57,7 @@ def read_classification(logits: NDArray[np.floating], targets: NDArray[np.intege
         right=right,
         confusion=confusion_matrix(targets, answers, labels=range(len(labels))).tolist(),
         reliability=bins,
-        notes=notes,
+        notes=notes + alone,
     )
 
 

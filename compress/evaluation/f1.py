@@ -41,7 +41,7 @@ def f1_micro_statistic(has: Bools, says: Bools) -> Statistic:
 
 
 def _macro(sums: Floats) -> Floats:
-    """(resamples, 3 x labels): true positives, predicted, true; labels that a resample lacks are left out of its mean."""
+    """(resamples, 3 x labels): true positives, predicted, true; the mean is over the labels that occur."""
     found, predicted, true = np.split(sums, 3, axis=1)
     there = true > 0
     f1 = np.where(there, 2 * found / np.maximum(predicted + true, 1e-300), 0.0)

@@ -1,6 +1,7 @@
 """Every figure of one model's answers, with its 95% interval.
 
-Wilson for shares of rows, a percentile bootstrap for the rest. Knows arrays; not where they came from, nor what is good enough.
+Wilson for shares of rows, a percentile bootstrap for the rest. Knows arrays; not where they came from, nor what is
+good enough.
 """
 
 from collections.abc import Sequence
@@ -50,7 +51,8 @@ class Metrics:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Raises: pydantic.ValidationError when the text is something else."""
-        return _ADAPTER.validate_json(text)
+        metrics: Self = _ADAPTER.validate_json(text)
+        return metrics
 
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(Metrics)
@@ -63,7 +65,7 @@ def measure(
 
     Args:
         logits: shape (rows, labels), unnormalised; (rows, 1) for regression.
-        targets: shape (rows,), index into `labels`; (rows, labels) of 0 and 1 for multi-label; (rows,) numbers for regression.
+        targets: shape (rows,), index into `labels`; (rows, labels) of 0 and 1 for multi-label; (rows,) for regression.
         task: decides on the figures.
         labels: their names, in the order of the logits.
         seed: of the bootstrap.
@@ -72,7 +74,9 @@ def measure(
         MeasurementError: no rows, shapes that do not fit, logits that are not finite.
     """
     reading = read(logits, targets, task=task, labels=labels)
-    figures = {name: share(int(one.right[one.among].sum()), int(one.among.sum())) for name, one in reading.shares.items()}
+    figures = {
+        name: share(int(one.right[one.among].sum()), int(one.among.sum())) for name, one in reading.shares.items()
+    }
     for name, samples in zip(reading.statistics, resample(list(reading.statistics.values()), seed=seed), strict=True):
         value = reading.values[name]
         low, high = percentile(samples, value)

@@ -1,4 +1,4 @@
-"""Figures of multi-label classification: any number of labels a row, each said when its probability is above one half."""
+"""Figures of multi-label classification: any number of labels a row, said when its probability is above one half."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from sklearn.metrics import f1_score
 from compress.errors import MeasurementError
 from compress.evaluation.calibration import brier_statistic, ece_statistic, expected_calibration_error, reliability
 from compress.evaluation.f1 import f1_macro_statistic, f1_micro_statistic
-from compress.evaluation.reading import Reading, Share, checked_logits, label_shares
+from compress.evaluation.reading import Reading, Share, checked_logits, label_shares, without_lone_row
 
 
 def read_multi_label(logits: NDArray[np.floating], targets: NDArray[np.floating], labels: Sequence[str]) -> Reading:
@@ -35,14 +35,15 @@ def read_multi_label(logits: NDArray[np.floating], targets: NDArray[np.floating]
     f1 = {"f1_micro": f1_micro_statistic(has, says), "f1_macro": f1_macro_statistic(has, says, exclusive=False)}
     if not has.any():
         f1, notes = {}, [*notes, "no row of this split has any label: no F1"]
+    statistics, alone = without_lone_row({**f1, "ece": ece_statistic(probabilities, has), "brier": brier})
     return Reading(
         shares={"subset_accuracy": Share(right, np.ones(len(right), dtype=bool)), **recalls},
-        statistics={**f1, "ece": ece_statistic(probabilities, has), "brier": brier},
+        statistics=statistics,
         values={**_f1_values(has, says), "ece": expected_calibration_error(bins), "brier": brier.value()},
         answers=says,
         right=right,
         reliability=bins,
-        notes=notes,
+        notes=notes + alone,
     )
 
 
@@ -60,7 +61,9 @@ def _f1_values(has: NDArray[np.bool_], says: NDArray[np.bool_]) -> dict[str, flo
 def _checked_targets(targets: NDArray[np.floating], shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Raises: MeasurementError unless the targets are a 0/1 matrix of the logits' shape."""
     if targets.shape != shape:
-        raise MeasurementError(f"targets of shape {targets.shape} do not fit logits of shape {shape}: 0 or 1 a row and label.")
+        raise MeasurementError(
+            f"targets of shape {targets.shape} do not fit logits of shape {shape}: 0 or 1 a row and label."
+        )
     if not np.isin(targets, (0, 1)).all():
         raise MeasurementError("multi-label targets are 0 or 1, and some here are neither.")
     return targets.astype(bool)

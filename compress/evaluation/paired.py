@@ -46,7 +46,8 @@ class Paired:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Raises: pydantic.ValidationError when the text is something else."""
-        return _ADAPTER.validate_json(text)
+        paired: Self = _ADAPTER.validate_json(text)
+        return paired
 
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(Paired)
@@ -75,12 +76,15 @@ def compare(
         MeasurementError: as `metrics.measure`, or rows that differ.
     """
     if len(logits) != len(other_logits):
-        raise MeasurementError(f"{len(logits)} rows of this model against {len(other_logits)} of the other: both must read the same rows.")
+        raise MeasurementError(
+            f"{len(logits)} rows of this model against {len(other_logits)} of the other: both must read the same rows."
+        )
     this = read(logits, targets, task=task, labels=labels)
     other = read(other_logits, targets, task=task, labels=labels)
     drops, ratios = _differences(this, other, seed)
+    notes = list(dict.fromkeys(this.notes + other.notes))
     if this.right is None or other.right is None or this.answers is None or other.answers is None:
-        return Paired(len(targets), drops, ratios, notes=this.notes)
+        return Paired(len(targets), drops, ratios, notes=notes)
     only_this, only_other = int((this.right & ~other.right).sum()), int((other.right & ~this.right).sum())
     agree = _same(this.answers, other.answers)
     return Paired(
@@ -91,25 +95,67 @@ def compare(
         p_value=mcnemar(only_this, only_other),
         only_this_right=only_this,
         only_other_right=only_other,
-        notes=this.notes,
+        notes=notes,
     )
 
 
 def mcnemar(only_this: int, only_other: int) -> float:
-    """Exact two-sided p that rows which only one model has right fall to either alike (McNemar 1947); 1 without such rows."""
+    """Exact two-sided p of rows that only one model has right falling to either alike; 1 without such rows."""
     rows = only_this + only_other
     return float(binomtest(only_this, rows, 0.5).pvalue) if rows else 1.0
 
 
-def share_difference(this: Share, other: Share, *, seed: int) -> tuple[float, float, Floats, Floats]:
-    """Shares of right rows of this and the other model, and both on the same resamples."""
-    ours, theirs = this.right[this.among], other.right[this.among]
-    counts = [int(one.sum()) for one in (ours & theirs, ours & ~theirs, theirs & ~ours, ~ours & ~theirs)]
-    samples = resample_shares(*counts, seed=seed)
-    return counts[0] + counts[1], counts[0] + counts[2], *samples
+@dataclass(frozen=True)
+class _Pair:
+    """One figure of both models: values on all rows, and on the same resamples."""
+
+    values: tuple[float, float]
+    samples: tuple[Floats, Floats]
+    drop: float
 
 
 def _differences(this: Reading, other: Reading, seed: int) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
     """Drop and ratio of every figure that both have."""
-    drops, ratios = {}, {}
+    pairs = {name: _of_shares(this.shares[name], other.shares[name], seed) for name in this.shares}
+    pairs |= _of_statistics(this, other, seed)
+    drops = {name: _estimate(pair.drop, _drops(name, *pair.samples)) for name, pair in pairs.items()}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        quotients = {name: pair.samples[0] / pair.samples[1] for name, pair in pairs.items() if pair.values[1] != 0}
+    ratios = {name: _estimate(pairs[name].values[0] / pairs[name].values[1], one) for name, one in quotients.items()}
     return drops, ratios
+
+
+def _of_shares(this: Share, other: Share, seed: int) -> _Pair:
+    """Two shares of the same rows."""
+    ours, theirs = this.right[this.among], other.right[this.among]
+    only_this, only_other = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
+    rows, both = len(ours), int((ours & theirs).sum())
+    samples = resample_shares(both, only_this, only_other, rows - both - only_this - only_other, seed=seed)
+    # One division of whole numbers: 2 of 200 rows is 0.01 and not a hair more.
+    return _Pair(((both + only_this) / rows, (both + only_other) / rows), samples, (only_other - only_this) / rows)
+
+
+def _of_statistics(this: Reading, other: Reading, seed: int) -> dict[str, _Pair]:
+    """Every statistic that both have."""
+    names = [name for name in this.statistics if name in other.statistics]
+    samples = resample_pairs([(this.statistics[name], other.statistics[name]) for name in names], seed=seed)
+    values = {name: (this.values[name], other.values[name]) for name in names}
+    return {
+        name: _Pair(values[name], one, drop_of(name, *values[name])) for name, one in zip(names, samples, strict=True)
+    }
+
+
+def _drops(name: str, this: Floats, other: Floats) -> Floats:
+    """How much worse this model is on each resample."""
+    return other - this if higher_is_better(name) else this - other
+
+
+def _estimate(value: float, samples: Floats) -> Estimate:
+    """With the percentile interval."""
+    return Estimate(value, percentile(samples, value))
+
+
+def _same(answers: NDArray[np.generic], others: NDArray[np.generic]) -> Bools:
+    """Rows on which both answer alike."""
+    same: Bools = (answers == others).reshape(len(answers), -1).all(axis=1)
+    return same

@@ -1,7 +1,7 @@
 """One model's answers, read for a task: what `metrics` and `paired` work from.
 
-Two sorts of figures: shares of rows that are right (accuracy, the recall of a label), for which there are exact methods, and
-statistics, which are resampled. Knows no task itself: `classification`, `multi_label` and `regression` make readings.
+Two sorts of figures: shares of rows that are right (accuracy, the recall of a label), for which there are closed forms,
+and statistics, which are resampled. Knows no task: `classification`, `multi_label` and `regression` make readings.
 """
 
 from collections.abc import Sequence
@@ -57,14 +57,19 @@ def checked_logits(logits: NDArray[np.floating], *, rows: int, width: int, names
     Raises:
         MeasurementError: no rows, another shape, or a value that is not finite.
     """
-    wide = np.asarray(logits, dtype=np.float64).reshape(-1, 1) if np.ndim(logits) == 1 else np.asarray(logits, np.float64)
+    wide = (
+        np.asarray(logits, dtype=np.float64).reshape(-1, 1) if np.ndim(logits) == 1 else np.asarray(logits, np.float64)
+    )
     if rows == 0:
         raise MeasurementError("there are no rows to measure on: choose a split that has some (measure: {split: ...}).")
     if wide.ndim != 2 or len(wide) != rows:
-        raise MeasurementError(f"logits of shape {np.shape(logits)} do not fit {rows} targets: one row of logits a target is needed.")
+        raise MeasurementError(
+            f"logits of shape {np.shape(logits)} do not fit {rows} targets: one row of logits a target is needed."
+        )
     if wide.shape[1] != width:
         raise MeasurementError(
-            f"the model gives {wide.shape[1]} outputs a row, but the data has {width} ({', '.join(names) or 'one number'}): "
+            f"the model gives {wide.shape[1]} outputs a row, but the data has {width} labels "
+            f"({', '.join(names) or 'one number'}): "
             "measure it on data with the labels that it was trained on."
         )
     refuse_not_finite(wide, "logits")
@@ -83,7 +88,9 @@ def refuse_not_finite(values: Floats, what: str) -> None:
         )
 
 
-def label_shares(right: NDArray[np.bool_], has: NDArray[np.bool_], names: Sequence[str]) -> tuple[dict[str, Share], list[str]]:
+def label_shares(
+    right: NDArray[np.bool_], has: NDArray[np.bool_], names: Sequence[str]
+) -> tuple[dict[str, Share], list[str]]:
     """The recall of every label that has rows, and a note on those that have none.
 
     Args:
@@ -91,8 +98,15 @@ def label_shares(right: NDArray[np.bool_], has: NDArray[np.bool_], names: Sequen
         has: shape (rows, labels): the row has the label.
         names: of the labels.
     """
-    present = has.any(axis=0)
-    shares = {f"recall.{name}": Share(right[:, k], has[:, k]) for k, name in enumerate(names) if present[k]}
-    absent = [name for k, name in enumerate(names) if not present[k]]
+    present = np.flatnonzero(has.any(axis=0))
+    shares = {f"recall.{name}": Share(right[:, k], has[:, k]) for k, name in enumerate(names) if k in present}
+    absent = [name for k, name in enumerate(names) if k not in present]
     note = f"no row of this split has the label {', '.join(absent)}: no recall of it, and macro F1 leaves it out"
     return shares, [note] if absent else []
+
+
+def without_lone_row(statistics: dict[str, Statistic]) -> tuple[dict[str, Statistic], list[str]]:
+    """Leaves out what one row alone would give an interval of no width, as if it were certain; with a note."""
+    left_out = [name for name, one in statistics.items() if one.right is None and len(one.columns) == 1]
+    kept = {name: one for name, one in statistics.items() if name not in left_out}
+    return kept, [f"one row is too few for {', '.join(left_out)}"] if left_out else []

@@ -26,6 +26,8 @@ def read_regression(logits: NDArray[np.floating], targets: NDArray[np.floating])
     """
     if np.ndim(targets) != 1:
         raise MeasurementError(f"targets of shape {np.shape(targets)}: regression needs one number a row.")
+    if len(targets) == 1:
+        raise MeasurementError("one row says nothing about a regression: choose a split with at least two.")
     answers = checked_logits(logits, rows=len(targets), width=1, names=())[:, 0]
     truth = np.asarray(targets, dtype=np.float64)
     refuse_not_finite(truth, "targets")

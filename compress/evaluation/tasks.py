@@ -87,7 +87,9 @@ def known_figure(task: Task, kind: str, figure: str, *, labels: Sequence[str] | 
 def _about_agreement(task: Task, kind: str) -> str | None:
     """Agreement is a share of two models' answers: only `min` and `max` make sense of it."""
     if task == "text-regression":
-        return "'agreement' is not a figure of text-regression: two numbers are never quite the same; use rmse or pearson."
+        return (
+            "'agreement' is not a figure of text-regression: two numbers are never quite the same; use rmse or pearson."
+        )
     if kind in _NEED_ANOTHER_MODEL:
         return f"'agreement' is about two models already and has no {kind}: use min: {{agreement: ...}} with against."
     return None

@@ -9,6 +9,7 @@ from compress.errors import ModelError
 from compress.inference.predictor import LOGITS, Array, Batch, Predictor
 
 MODEL = "model.onnx"
+TAKEN = frozenset({"input_ids", "attention_mask", "token_type_ids"})
 CANNOT_OPEN = (
     runtime_errors.Fail, runtime_errors.InvalidArgument, runtime_errors.InvalidGraph, runtime_errors.InvalidProtobuf,
     runtime_errors.NoSuchFile, runtime_errors.NotImplemented, runtime_errors.RuntimeException,
@@ -16,11 +17,19 @@ CANNOT_OPEN = (
 
 
 class OnnxPredictor:
-    """An open session."""
+    """An open session.
+
+    Raises: ModelError when it is not the graph of a classifier of texts.
+    """
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
         self.inputs = tuple(value.name for value in session.get_inputs())
+        self.classes = _classes(session)
+        """Width of the logits; None when the graph leaves it open."""
+        unknown = set(self.inputs) - TAKEN
+        if unknown:
+            raise ModelError(f"the graph takes {', '.join(sorted(unknown))}; a text gives {', '.join(sorted(TAKEN))}.")
 
     def predict(self, batch: Batch) -> Batch:
         """`logits` float32 (batch, classes); inputs that the graph does not take are left out."""
@@ -39,6 +48,14 @@ def open_onnx(folder: Path, *, threads: int) -> Predictor:
     Raises: ModelError when there is no graph that this ONNX Runtime can run.
     """
     return OnnxPredictor(open_session(folder / MODEL, threads=threads))
+
+
+def _classes(session: onnxruntime.InferenceSession) -> int | None:
+    shapes = {value.name: value.shape for value in session.get_outputs()}
+    if LOGITS not in shapes:
+        raise ModelError(f"the graph answers {', '.join(shapes)}; a classifier's answers {LOGITS}.")
+    width = shapes[LOGITS][-1] if shapes[LOGITS] else None
+    return width if isinstance(width, int) else None
 
 
 def open_session(file: Path, *, threads: int) -> onnxruntime.InferenceSession:

@@ -3,8 +3,8 @@
 from compress.chain.gates import Figure, GateKind, Gates, Verdict, judge
 from compress.errors import MeasurementError
 from compress.evaluation.tasks import AGREEMENT, needs_another_model
-from compress.pipeline.measured import Comparison
 from compress.pipeline.outcome import Outcome
+from compress.reporting.schema import FigureEntry
 
 
 def judge_stage(outcome: Outcome) -> list[Verdict]:
@@ -25,15 +25,26 @@ def _verdict(outcome: Outcome, gates: Gates, kind: GateKind, name: str, limit: f
 
 
 def _own(outcome: Outcome, name: str) -> Figure | None:
-    return outcome.measured.figure(name) if outcome.measured else None
+    """A figure of the model itself."""
+    measures = outcome.measures
+    if measures is None:
+        return None
+    if name == "latency_ms":
+        return Figure(measures.latency[0].p50_ms) if measures.latency else None
+    if name in {"parameters", "size_mb"}:
+        return Figure(float(getattr(measures, name)))
+    return _figure(measures.metrics.get(name))
 
 
 def _compared(outcome: Outcome, kind: GateKind, name: str, against: str) -> Figure | None:
+    """A figure of the comparison with the stage `against`."""
     comparison = next((found for found in outcome.comparisons if found.against == against), None)
-    return _figure_of(comparison, kind, name) if comparison else None
-
-
-def _figure_of(comparison: Comparison, kind: GateKind, name: str) -> Figure | None:
+    if comparison is None:
+        return None
     if name == AGREEMENT:
-        return comparison.agreement
-    return (comparison.drops if kind == "max_drop" else comparison.ratios).get(name)
+        return _figure(comparison.agreement)
+    return _figure((comparison.drops if kind == "max_drop" else comparison.ratios).get(name))
+
+
+def _figure(entry: FigureEntry | None) -> Figure | None:
+    return Figure(entry.value, entry.interval) if entry is not None else None

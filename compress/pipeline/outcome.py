@@ -7,10 +7,11 @@ from compress.chain.artifacts import Artifact, Model
 from compress.chain.gates import Verdict
 from compress.chain.step import Step, edges
 from compress.chain.store import Stored
-from compress.pipeline.measured import Comparison, Measured
 from compress.reporting.schema import (
     ArtifactEntry,
+    ComparisonEntry,
     CurvePoint,
+    MeasuresEntry,
     StageEntry,
     Status,
     VerdictEntry,
@@ -27,8 +28,8 @@ class Outcome:
     key: str = ""
     stored: Stored | None = None
     artifact: Artifact | None = None
-    measured: Measured | None = None
-    comparisons: list[Comparison] = field(default_factory=list)
+    measures: MeasuresEntry | None = None
+    comparisons: list[ComparisonEntry] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     error: str | None = None
     warnings: list[str] = field(default_factory=list)
@@ -48,8 +49,8 @@ class Outcome:
             seconds=round(self.seconds, 3),
             key=self.key,
             artifact=self._artifact_entry(),
-            measures=self.measured.entry() if self.measured else None,
-            comparisons=[comparison.entry() for comparison in self.comparisons],
+            measures=self.measures,
+            comparisons=self.comparisons,
             verdicts=[VerdictEntry(**vars(verdict)) for verdict in self.verdicts],
             error=self.error,
             inputs=list(dict.fromkeys(edge.stage for edge in edges(self.step).values())),

@@ -32,8 +32,9 @@ def overridden(
         place = Place(f"--set {override}")
         try:
             loc = _loc(root, override.partition("=")[0].strip(), fields)
-            root = _put(root, loc, _value(override, place, environ, mistakes), place, ())
-            locs.append(loc)
+            put = _put(root, loc, _value(override, place, environ, mistakes), place, ())
+            assert isinstance(put, Table)
+            root, locs = put, [*locs, loc]
         except (OverrideProblem, YamlProblem) as problem:
             mistakes.add(place, problem.message if isinstance(problem, YamlProblem) else str(problem))
     return root, locs
@@ -119,7 +120,7 @@ def _put_in_items(node: Items, loc: Loc, value: Node, place: Place, above: Loc) 
 def _key(entries: Mapping[str, Entry], loc: Loc) -> tuple[str, Loc]:
     """The key meant, and what is left: a key with dots in it (`recall.sport`) is found when it is there already."""
     for length in range(len(loc), 1, -1):
-        if (key := _dotted(loc[:length])) in entries:
+        if (key := ".".join(map(str, loc[:length]))) in entries:
             return key, loc[length:]
     return str(loc[0]), loc[1:]
 

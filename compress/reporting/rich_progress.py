@@ -54,7 +54,10 @@ class RichProgress:
         task = live.add_task(description.replace("[", r"\["), total=total, note="")
 
         def advance(done: float = 1, *, note: str = "") -> None:
-            live.update(task, advance=done, **({"note": note} if note else {}))
+            if note:
+                live.update(task, advance=done, note=note)
+            else:
+                live.advance(task, done)
 
         try:
             yield advance
@@ -76,7 +79,9 @@ class RichProgress:
 class _Lines:
     """Writes a line when a tenth more is done or half a minute has passed, and never in a hurry."""
 
-    def __init__(self, description: str, total: float, *, clock: Callable[[], float], write: Callable[[str], None]) -> None:
+    def __init__(
+        self, description: str, total: float, *, clock: Callable[[], float], write: Callable[[str], None]
+    ) -> None:
         self._description, self._total = description, total
         self._clock, self._write = clock, write
         self._started = self._said_at = clock()

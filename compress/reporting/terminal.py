@@ -52,9 +52,9 @@ class PlannedStage:
 
 def result_table(report: Report) -> Table:
     """The table that a run ends with; fits 80 columns, long stage names wrap."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="bold", collapse_padding=True)
+    table = _table()
     table.add_column("stage", overflow="fold", min_width=8)
-    for column in (primary_of(report), "drop", "size", "p50", "speed-up"):
+    for column in (primary_of(report), "drop", "size MB", "p50 ms", "speed-up"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for row in rows_of(report):
@@ -71,7 +71,7 @@ def verdict_line(report: Report) -> Text:
 
 def plan_table(stages: Iterable[PlannedStage]) -> Table:
     """What would run, what would be reused, and why."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="bold")
+    table = _table()
     for column in ("stage", "step", "would", "why"):
         table.add_column(column, overflow="fold")
     for stage in stages:
@@ -91,29 +91,34 @@ def lineage_tree(report: Report, stage: str | None = None) -> Tree:
     return tree
 
 
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+
+
 def _cells(row: Row) -> list[Text]:
-    reused = Text(" reused", style="dim") if row.stage.status == "reused" else Text()
+    word = NOTHING if row.outcome == "ungated" else OUTCOME_WORDS[row.outcome]
     return [
-        Text(row.stage.name).append_text(reused),
+        Text(row.stage.name),
         _with_interval(row.figure),
         Text("reference", style="dim") if row.is_reference and row.figure else _with_interval(row.drop, bounds=False),
-        _unit(row.size_mb, "MB"),
-        _unit(row.p50_ms, "ms"),
-        Text(times(row.speed_up) if row.speed_up is not None else NOTHING),
-        Text(f"{OUTCOME_MARKS[row.outcome]} {OUTCOME_WORDS[row.outcome]}".strip(), style=STYLES[row.outcome]),
+        _quiet(number(row.size_mb)),
+        _quiet(number(row.p50_ms)),
+        _quiet(times(row.speed_up)),
+        Text(f"{OUTCOME_MARKS[row.outcome]} {word}".strip(), style=STYLES[row.outcome]),
     ]
 
 
 def _with_interval(figure: FigureEntry | None, *, bounds: bool = True) -> Text:
     if figure is None:
-        return Text(NOTHING, style="dim")
+        return _quiet(NOTHING)
     text = Text(number(figure.value))
     half = half_width(figure.interval) if bounds else None
     return text if half is None else text.append(f" ±{half:.3f}", style="dim")
 
 
-def _unit(value: float | None, unit: str) -> Text:
-    return Text(NOTHING, style="dim") if value is None else Text(f"{number(value)} {unit}")
+def _quiet(text: str) -> Text:
+    """What was not taken stands back."""
+    return Text(text, style="dim" if text == NOTHING else "")
 
 
 def _grow(branch: Tree, report: Report, stage: StageEntry, seen: set[str]) -> None:
@@ -130,7 +135,9 @@ def _grow(branch: Tree, report: Report, stage: StageEntry, seen: set[str]) -> No
 
 def _lineage_label(stage: StageEntry) -> Text:
     made = stage.made_in_seconds if stage.made_in_seconds is not None else stage.seconds
-    kind = stage.artifact.kind if stage.artifact else OUTCOME_WORDS["skipped"] if stage.status == "skipped" else "nothing"
+    kind = (
+        stage.artifact.kind if stage.artifact else OUTCOME_WORDS["skipped"] if stage.status == "skipped" else "nothing"
+    )
     size = f", {number(stage.artifact.size_mb)} MB" if stage.artifact else ""
     label = Text(stage.name, style="bold").append(f"  {stage.step} → {kind}{size}", style="not bold")
     return label.append(f", {duration(made)}", style="not bold dim")

@@ -1,0 +1,1 @@
+"""A model as a graph in one file, with the proof that it answers as the model does."""

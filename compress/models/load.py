@@ -1,0 +1,195 @@
+"""The only place that calls `from_pretrained` for models and tokenizers, and their counterparts that save.
+
+Knows folders, tasks and labels; no artifact and no store. Weights are fp32 and come from safetensors.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+import transformers
+from peft import PeftModel
+from safetensors import SafetensorError
+from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+
+from compress.errors import ModelError
+from compress.models.folders import check_model_folder, check_tokenizer_files
+from compress.models.heads import mark_new, pooler_name, set_head
+from compress.models.silence import quiet
+from compress.task import Task
+
+STRUCTURE = "structure.json"
+ONE_FILE = "1000GB"
+_UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)
+
+
+def load_base(folder: Path, *, task: Task, labels: Sequence[str], seed: int = 0) -> PreTrainedModel:
+    """A pretrained encoder with a new head for `labels`, fp32, its config saying task and labels.
+
+    `seed`: of the new head's weights; the caller's random state is left alone.
+
+    Raises: ModelError when it is not a model, has no tokenizer, no sequence classification class, or other shapes.
+    """
+    check_model_folder(folder)
+    check_tokenizer_files(folder)
+    config = _config(folder)
+    set_head(config, task=task, labels=labels)
+    model, missing, mismatched = _load(folder, config, seed=seed)
+    _check_new(folder, model, missing)
+    _check_shapes(folder, model, mismatched)
+    mark_new(model, [*missing, *mismatched])
+    return model
+
+
+def load_checkpoint(folder: Path) -> PreTrainedModel:
+    """The model of a Checkpoint folder: fp32, in evaluation mode, exactly as it was saved.
+
+    Raises: ModelError when it cannot be loaded whole.
+    """
+    check_model_folder(folder)
+    if (folder / STRUCTURE).exists():
+        raise ModelError(f"'{folder}' has a {STRUCTURE}: this version does not rebuild pruned models.")
+    model, missing, mismatched = _load(folder, _config(folder), seed=0)
+    if missing or mismatched:
+        raise ModelError(f"'{folder}' is not a whole checkpoint: no fitting weights for {_some([*missing, *mismatched])}.")
+    return model.eval()
+
+
+def load_delta(folder: Path, *, base_folder: Path, task: Task, labels: Sequence[str]) -> PeftModel:
+    """A LoRA delta on its base, unmerged, in evaluation mode.
+
+    Raises: ModelError when base or delta cannot be loaded, or do not belong together.
+    """
+    if not (folder / "adapter_config.json").is_file() or not (folder / "adapter_model.safetensors").is_file():
+        raise ModelError(f"'{folder}' is not a LoRA delta: needed are adapter_config.json and adapter_model.safetensors.")
+    base = load_base(base_folder, task=task, labels=labels)
+    try:
+        with quiet():
+            delta = PeftModel.from_pretrained(base, str(folder), local_files_only=True)
+    except _UNREADABLE as error:
+        raise ModelError(
+            f"'{folder}' does not fit the base '{base_folder}': {_first_line(error)}. Use the base that it was trained on."
+        ) from error
+    return delta.eval()
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """The fast tokenizer in `folder`.
+
+    Raises: ModelError when there is none, it has no fast form, or it cannot pad.
+    """
+    check_tokenizer_files(folder)
+    try:
+        with quiet():
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except _UNREADABLE as error:
+        raise ModelError(f"'{folder}': the tokenizer cannot be read: {_first_line(error)}.") from error
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise ModelError(f"'{folder}': {type(tokenizer).__name__} has no fast form (tokenizer.json), which is needed.")
+    if tokenizer.pad_token_id is None:
+        raise ModelError(f"'{folder}': the tokenizer has no padding token, so texts cannot be batched: set `pad_token`.")
+    return tokenizer
+
+
+def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Raises: ModelError when the tokenizer makes ids that the model has no embedding for."""
+    rows = int(model.get_input_embeddings().weight.shape[0])
+    most = max(tokenizer.get_vocab().values(), default=0)
+    if most >= rows:
+        raise ModelError(f"the tokenizer has ids up to {most}, the model embeddings for {rows}: they do not belong together.")
+
+
+def save_checkpoint(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path, *, max_length: int
+) -> None:
+    """Write config.json, one model.safetensors and the tokenizer; nothing in them names a place on this machine."""
+    model.config._name_or_path = ""
+    with quiet():
+        model.save_pretrained(folder, max_shard_size=ONE_FILE)
+    save_tokenizer(tokenizer, folder, max_length=max_length)
+
+
+def save_delta(
+    delta: PeftModel, tokenizer: PreTrainedTokenizerFast, folder: Path, *, base: str, max_length: int
+) -> None:
+    """Write the PEFT folder: adapter_config.json, adapter_model.safetensors (head included), tokenizer.
+
+    `base`: how the adapter's configuration calls the base.
+    """
+    for config in delta.peft_config.values():
+        config.base_model_name_or_path = base
+    with quiet():
+        delta.save_pretrained(str(folder), save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)  # peft's unfilled template
+    save_tokenizer(tokenizer, folder, max_length=max_length)
+
+
+def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path, *, max_length: int) -> None:
+    """Write the tokenizer, without the truncation and padding that its last use left in it."""
+    tokenizer.model_max_length = max_length
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
+    with quiet():
+        tokenizer.save_pretrained(folder)
+
+
+def _config(folder: Path) -> PretrainedConfig:
+    try:
+        with quiet():
+            config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except _UNREADABLE as error:
+        raise ModelError(f"'{folder}' is not a model that transformers knows: {_first_line(error)}.") from error
+    if type(config) not in transformers.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
+        raise ModelError(
+            f"'{folder}' is a '{config.model_type}', which has no sequence classification class in transformers: "
+            "use an encoder such as BERT, RoBERTa, DistilBERT or MPNet."
+        )
+    return config
+
+
+def _load(folder: Path, config: PretrainedConfig, *, seed: int) -> tuple[PreTrainedModel, list[str], list[str]]:
+    """The model, and the names of parameters that were missing and that had other shapes."""
+    try:
+        with quiet(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model, found = transformers.AutoModelForSequenceClassification.from_pretrained(
+                folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True,
+                trust_remote_code=False, output_loading_info=True, ignore_mismatched_sizes=True,
+            )  # fmt: skip
+    except _UNREADABLE as error:
+        raise ModelError(f"'{folder}' cannot be loaded: {_first_line(error)}.") from error
+    model.config._name_or_path = ""
+    return model, sorted(found["missing_keys"]), sorted(name for name, *_ in found["mismatched_keys"])
+
+
+def _check_new(folder: Path, model: PreTrainedModel, missing: Sequence[str]) -> None:
+    """Only the head and a pooler may be missing."""
+    pooler = pooler_name(model)
+    inside = [name for name in missing if name.startswith(f"{model.base_model_prefix}.")]
+    lost = [name for name in inside if pooler is None or not name.startswith(f"{pooler}.")]
+    if lost:
+        raise ModelError(
+            f"'{folder}': the weights are not those of a {type(model).__name__}: nothing for {_some(lost)}. "
+            "Check that config.json and model.safetensors belong together."
+        )
+
+
+def _check_shapes(folder: Path, model: PreTrainedModel, mismatched: Sequence[str]) -> None:
+    """Only a head of other labels may have another shape."""
+    inside = [name for name in mismatched if name.startswith(f"{model.base_model_prefix}.")]
+    if inside:
+        raise ModelError(
+            f"'{folder}': config.json and weights disagree about the shape of {_some(inside)}. "
+            "Check that they belong together."
+        )
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first names of many."""
+    names = list(names)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(". ") if lines else type(error).__name__

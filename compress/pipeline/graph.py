@@ -1,0 +1,222 @@
+"""The stages as a graph: order, what each reads, and whether every name in it means the right thing.
+
+Knows types of artifacts and names of figures, no place in a file: a finding carries the `loc` that it is about.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from compress.chain.artifacts import KINDS, Artifact, Dataset, Model
+from compress.chain.measure import Measure
+from compress.chain.step import Loc, Step, edges
+from compress.pipeline.spec import Pipeline
+from compress.pipeline.suggestions import article, closest, either
+from compress.task import Task
+
+FigureCheck = Callable[[Task, str, str], str | None]
+"""(task, kind of gate, figure) to what is wrong with it, or None: `compress.evaluation.tasks.known_figure`."""
+AGAINST_ANOTHER = frozenset({"max_drop", "max_ratio"})
+AGREEMENT = "agreement"
+LATENCY = "latency_ms"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One sentence about one place of the configuration."""
+
+    loc: Loc
+    message: str
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A stage whose configuration is not valid: what is known of it all the same."""
+
+    name: str
+    makes: type[Artifact] | None
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Who reads whom; stages stand in the order in which they run."""
+
+    reads: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, stages: Sequence[Step | Broken]) -> "Graph":
+        """The graph of valid stages; a broken one reads nothing."""
+        return cls({stage.name: _read_by(stage) for stage in stages})
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The order of the file: an edge only points upwards, so it is one in which all can run."""
+        return tuple(self.reads)
+
+    def needs(self, stage: str) -> tuple[str, ...]:
+        """The stages whose artifacts it reads."""
+        return self.reads[stage]
+
+    def ancestors(self, stage: str) -> tuple[str, ...]:
+        """All that it is made from, in order."""
+        found: set[str] = set()
+        waiting = [stage]
+        while waiting:
+            new = [name for name in self.reads.get(waiting.pop(), ()) if name not in found]
+            found.update(new)
+            waiting.extend(new)
+        return tuple(name for name in self.order if name in found)
+
+
+def check_graph(pipeline: Pipeline, *, known_figure: FigureCheck | None = None) -> list[Problem]:
+    """Everything that is wrong between the stages of a pipeline."""
+    return check_stages(pipeline.stages, pipeline.measure, known_figure=known_figure)
+
+
+def check_stages(
+    stages: Sequence[Step | Broken], measure: Measure, *, known_figure: FigureCheck | None = None
+) -> list[Problem]:
+    """The same when some stages are broken: what is wrong with the others."""
+    checks = _Checks(stages, measure, known_figure)
+    return list(checks.problems())
+
+
+def idle_stages(pipeline: Pipeline) -> list[Problem]:
+    """Stages that make no model and that no other stage reads: no mistake, but work for nothing."""
+    read = {edge.stage for step in pipeline.stages for edge in edges(step).values()}
+    read |= {step.measure.data for step in pipeline.stages if step.measure and step.measure.data}
+    return [
+        Problem(("stages", index, "name"), f"no stage reads the {step.produces().__name__} that it makes")
+        for index, step in enumerate(pipeline.stages)
+        if step.name not in read and not issubclass(step.produces(), Model)
+    ]
+
+
+def task_of(stages: Sequence[Step | Broken], stage: str) -> Task | None:
+    """The task of the data that a stage goes back to: of the nearest stage that has a field `task`."""
+    known = {each.name: each for each in stages}
+    waiting, seen = [stage], set()
+    while waiting:
+        name = waiting.pop(0)
+        step = known.get(name)
+        if step is None or name in seen:
+            continue
+        seen.add(name)
+        task: Task | None = getattr(step, "task", None)
+        if task is not None:
+            return task
+        waiting.extend(_read_by(step))
+    return None
+
+
+def _read_by(stage: Step | Broken) -> tuple[str, ...]:
+    return () if isinstance(stage, Broken) else tuple(dict.fromkeys(edge.stage for edge in edges(stage).values()))
+
+
+class _Checks:
+    """One walk over the stages."""
+
+    def __init__(self, stages: Sequence[Step | Broken], measure: Measure, known_figure: FigureCheck | None) -> None:
+        self._stages, self._measure, self._known_figure = stages, measure, known_figure
+        self._names = [stage.name for stage in stages]
+        self._makes = {stage.name: _makes(stage) for stage in reversed(stages)}
+
+    def problems(self) -> Iterator[Problem]:
+        """Of every stage, then of `measure`."""
+        for index, stage in enumerate(self._stages):
+            yield from self._name(index, stage.name)
+            if isinstance(stage, Step):
+                yield from self._edges(index, stage)
+                yield from self._data(index, stage)
+                yield from self._gates(index, stage)
+        if self._measure.against is not None:
+            yield from self._reference(("measure", "against"), self._measure.against, Model, len(self._stages), "any")
+
+    def _name(self, index: int, name: str) -> Iterator[Problem]:
+        first = self._names.index(name)
+        if name and first < index:
+            yield Problem(("stages", index, "name"), f"stage {first + 1} is called '{name}' as well: give one another name")
+
+    def _edges(self, index: int, step: Step) -> Iterator[Problem]:
+        for loc, edge in edges(step).items():
+            yield from self._reference(("stages", index, *loc), edge.stage, edge.accepts, index)
+
+    def _data(self, index: int, step: Step) -> Iterator[Problem]:
+        if step.measure is None:
+            return
+        loc = ("stages", index, "measure")
+        if not self._is_model(step.name):
+            yield Problem(loc, f"{_a(step.produces())} has no measures: only models are measured")
+        if step.measure.data is not None:
+            yield from self._reference((*loc, "data"), step.measure.data, Dataset, index)
+
+    def _gates(self, index: int, step: Step) -> Iterator[Problem]:
+        gates, loc = step.gates, ("stages", index, "gates")
+        if gates is None:
+            return
+        if not self._is_model(step.name):
+            yield Problem(loc, f"{_a(step.produces())} has no measures: gates belong to stages that make a model")
+            return
+        if gates.against is not None:
+            yield from self._reference((*loc, "against"), gates.against, Model, index)
+        task = task_of(self._stages, step.name)
+        for kind, figure, _ in gates.limits():
+            message = self._about_gate(kind, figure, task, has_other=gates.against is not None)
+            if message is not None:
+                yield Problem((*loc, kind, figure), message)
+
+    def _about_gate(self, kind: str, figure: str, task: Task | None, *, has_other: bool) -> str | None:
+        """What is wrong with one limit."""
+        if task is not None and self._known_figure and (message := self._known_figure(task, kind, figure)):
+            return message
+        if not has_other and (kind in AGAINST_ANOTHER or figure == AGREEMENT):
+            return f"{kind} on '{figure}' compares with another stage: add 'against' to the gates, the name of that stage"
+        if figure == LATENCY and self._measure.latency == "none":
+            return "latency is not measured: set measure.latency to 'gated' or 'all', or drop this gate"
+        return None
+
+    def _reference(
+        self, loc: Loc, name: str, accepts: Any, index: int, which: str = "earlier"
+    ) -> Iterator[Problem]:
+        """`name` must be a stage before `index` that makes what is accepted."""
+        field = ".".join(map(str, loc[2:] if loc[0] == "stages" else loc))
+        before = self._names[:index]
+        if name not in before:
+            yield Problem(loc, f"{field} names '{name}', which is {self._no_stage(name, index, accepts, which)}")
+            return
+        makes = self._makes[name]
+        if makes is not None and not issubclass(makes, accepts):
+            there = self._fitting(before, accepts)
+            hint = f"; {either([repr(each) for each in there])} would do" if there else ""
+            yield Problem(loc, f"{field} needs {_a(accepts)}, but '{name}' makes {_a(makes)}{hint}")
+
+    def _no_stage(self, name: str, index: int, accepts: Any, which: str) -> str:
+        """Why there is no such stage before this one, and what there is."""
+        if name in self._names[index : index + 1]:
+            return "this stage itself: write an earlier one"
+        if name in self._names[index:]:
+            return "a later stage: a stage reads only those above it"
+        before = self._names[:index]
+        meant = closest(name, before)
+        if meant is not None:
+            return f"no {which.replace('any', '')} stage".replace("  ", " ") + f"; did you mean '{meant}'?"
+        there = self._fitting(before, accepts)
+        noun = f"no {which} stage" if which != "any" else "no stage"
+        return f"{noun}; {f'there is {either([repr(each) for each in there])}' if there else 'there is none that fits'}"
+
+    def _fitting(self, names: Sequence[str], accepts: Any) -> list[str]:
+        return [name for name in names if (makes := self._makes[name]) is not None and issubclass(makes, accepts)]
+
+    def _is_model(self, name: str) -> bool:
+        makes = self._makes[name]
+        return makes is None or makes.runtime is not None
+
+
+def _makes(stage: Step | Broken) -> type[Artifact] | None:
+    return stage.makes if isinstance(stage, Broken) else stage.produces()
+
+
+def _a(kind: Any) -> str:
+    """`a Checkpoint`, `a Checkpoint or an OnnxModel`, and for all models `a model`."""
+    kinds = get_args(kind) or (kind,)
+    return either(["a model" if each is Model else article(each.__name__) for each in kinds])

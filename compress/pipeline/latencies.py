@@ -1,0 +1,83 @@
+"""Two models timed in turns, kept in the store under both models, the shapes, and the host with its libraries."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from compress.benchmarking.latency import compare_latency
+from compress.benchmarking.machine import fingerprint
+from compress.benchmarking.ratio import latency_ratio
+from compress.benchmarking.variants import Variant, VariantLatency
+from compress.chain.artifacts import Dataset, Model
+from compress.chain.files import write_text
+from compress.chain.key import key_of
+from compress.chain.measure import Measure
+from compress.chain.store import Store
+from compress.pipeline.outputs import base_folder, identity
+from compress.progress import Progress
+from compress.reporting.schema import LatencyEntry
+
+VERSION = 1  # raise when latencies are measured in another way
+MOST_TEXTS = 512
+
+
+@dataclass(frozen=True)
+class Pair:
+    """This model and the other (the same one when there is no other), shape by shape."""
+
+    this: list[LatencyEntry]
+    other: list[LatencyEntry]
+    ratios: list[dict[str, Any]]
+    """One a shape: batch_size, length, value, interval; below 1 is faster."""
+
+
+def latencies_of(
+    models: Mapping[str, Model], dataset: Dataset, *, split: str, config: Measure, store: Store, progress: Progress
+) -> Pair:
+    """The one or two `models` (by stage name; this one first), from the store or timed now."""
+    said = {
+        "measure": "latency", "version": VERSION, "models": [identity(model, store) for model in models.values()],
+        "runtimes": [model.runtime for model in models.values()], "data": dataset.digest, "split": split,
+        "shapes": [list(shape) for shape in config.shapes], "threads": config.threads, "rounds": config.rounds, "host": fingerprint(),
+    }  # fmt: skip
+
+    def build(folder: Path) -> dict[str, Any]:
+        measured = _time(models, dataset, split=split, config=config, progress=progress)
+        write_text(folder / "latency.json", json.dumps(_pair(measured, config.shapes)))
+        return {}
+
+    stored = store.make(key_of(said), kind="latency", said=said, build=build)
+    store.touch(stored)
+    known = json.loads((stored.path / "latency.json").read_text(encoding="utf-8"))
+    return Pair(*([LatencyEntry(**one) for one in known[name]] for name in ("this", "other")), known["ratios"])
+
+
+def _time(
+    models: Mapping[str, Model], dataset: Dataset, *, split: str, config: Measure, progress: Progress
+) -> list[VariantLatency]:
+    from compress.data.rows import load_split, texts_of
+
+    rows = load_split(dataset.path, split)
+    texts = texts_of(rows.select(range(min(len(rows), MOST_TEXTS))))
+    variants = [Variant(name, model.path, model.runtime, base_folder(model)) for name, model in models.items()]  # type: ignore[arg-type]
+    return compare_latency(
+        variants, shapes=config.shapes, texts=texts, threads=config.threads, rounds=config.rounds, progress=progress
+    )
+
+
+def _pair(measured: Sequence[VariantLatency], shapes: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    this, other = measured[0], measured[-1]
+    return {
+        "this": [_entry(one) for one in this.shapes],
+        "other": [_entry(one) for one in other.shapes],
+        "ratios": [
+            {"batch_size": shape[0], "length": shape[1], **latency_ratio(this, other, shape)._asdict()} for shape in shapes
+        ],
+    }
+
+
+def _entry(one: Any) -> dict[str, Any]:
+    """The fields of the report's LatencyEntry."""
+    return {name: getattr(one, name) for name in LatencyEntry.model_fields}

@@ -1,0 +1,175 @@
+"""What is measured where: each model on its own data set, compared with the stage its gates name and with the reference.
+
+Decides; `outputs` and `latencies` do the measuring and keep it in the store.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from compress.chain.artifacts import Dataset, LoraDelta, Model
+from compress.chain.step import Step
+from compress.chain.store import Store
+from compress.errors import MeasurementError
+from compress.evaluation.tasks import MODEL_FIGURES, drop_of, known_figure
+from compress.pipeline.latencies import Pair, latencies_of
+from compress.pipeline.outcome import Outcome
+from compress.pipeline.outputs import Answers, answers_of, base_folder, compared
+from compress.pipeline.spec import Pipeline
+from compress.pipeline.workspace import dataset_by_digest
+from compress.progress import Progress
+from compress.reporting.schema import ComparisonEntry, FigureEntry, LatencyEntry, MeasuresEntry
+
+LATENCY = "latency_ms"
+
+
+class Measuring:
+    """Measures the models of one run."""
+
+    def __init__(self, pipeline: Pipeline, *, store: Store, outcomes: Mapping[str, Outcome]) -> None:
+        self.pipeline, self.store, self.outcomes = pipeline, store, outcomes
+        self.reference = reference_of(pipeline)
+
+    def measure(self, outcome: Outcome, progress: Progress) -> None:
+        """Fill in the stage's figures, comparisons and latencies."""
+        model = outcome.artifact
+        assert isinstance(model, Model)
+        answers = self._answers(outcome, outcome, progress)
+        outcome.measures = answers.figures.model_copy(update={"size_mb": size_of(model)})
+        for other in self._others(outcome.step):
+            theirs = self._answers(other, outcome, progress)
+            entry = compared(answers, theirs, model, against=other.step.name, store=self.store)
+            outcome.comparisons.append(_with_model_figures(entry, outcome.measures, other.measures))
+        if self._wants_latency(outcome.step):
+            self._measure_latency(outcome, progress)
+
+    def check_figures(self, dataset: Dataset) -> None:
+        """Once the labels are known, find gates on the recall of a label that is none.
+
+        Raises: MeasurementError naming the gate.
+        """
+        manifest = dataset.manifest
+        for step in self.pipeline.stages:
+            for kind, figure, _ in step.gates.limits() if step.gates else ():
+                problem = known_figure(manifest.task, kind, figure, labels=manifest.labels)
+                if problem and figure.startswith("recall."):
+                    raise MeasurementError(f"the gate {kind}.{figure} of '{step.name}': {problem}")
+
+    def _answers(self, outcome: Outcome, measured_as: Outcome, progress: Progress) -> Answers:
+        """What `outcome`'s model answers to the rows that `measured_as` is measured on."""
+        model, step = outcome.artifact, measured_as.step
+        assert isinstance(model, Model)
+        assert isinstance(measured_as.artifact, Model)
+        config, own = self.pipeline.measure, step.measure
+        return answers_of(
+            model,
+            self._dataset(measured_as.artifact, own.data if own else None),
+            name=outcome.step.name,
+            split=(own.split if own else None) or config.split,
+            gated_batch=config.shapes[0][0],
+            threads=config.threads,
+            store=self.store,
+            progress=progress,
+        )
+
+    def _dataset(self, model: Model, named: str | None) -> Dataset:
+        """The data set of the stage that `measure: {data: …}` names, or the one that the model was trained on."""
+        made = {name: outcome.artifact for name, outcome in self.outcomes.items() if outcome.artifact is not None}
+        if named is not None:
+            dataset = made[named]
+            assert isinstance(dataset, Dataset)
+            return dataset
+        return dataset_by_digest(model.manifest.dataset, made=made, store=self.store)
+
+    def _others(self, step: Step) -> list[Outcome]:
+        """The earlier models that this one is compared with: what its gates name, then the reference."""
+        named = [step.gates.against if step.gates else None, self.reference]
+        wanted = [name for name in dict.fromkeys(named) if name is not None and name != step.name]
+        found = [self.outcomes[name] for name in wanted]
+        return [outcome for outcome in found if isinstance(outcome.artifact, Model) and outcome.measures is not None]
+
+    def _wants_latency(self, step: Step) -> bool:
+        """Gated stages and the last model, or every model."""
+        if self.pipeline.measure.latency != "gated":
+            return self.pipeline.measure.latency == "all"
+        gated = step.gates is not None and any(figure == LATENCY for _, figure, _ in step.gates.limits())
+        return gated or step is last_model(self.pipeline)
+
+    def _measure_latency(self, outcome: Outcome, progress: Progress) -> None:
+        """In turns with each model that it is compared with; that one's own latencies are filled in on the way."""
+        others = self._others(outcome.step)
+        for other in others or [outcome]:
+            pair = self._time(outcome, other, progress)
+            _fill_in(outcome, pair.this)
+            if other is not outcome:
+                _fill_in(other, pair.other)
+                at = next(index for index, entry in enumerate(outcome.comparisons) if entry.against == other.step.name)
+                outcome.comparisons[at] = _with_ratio(outcome.comparisons[at], pair)
+
+    def _time(self, outcome: Outcome, other: Outcome, progress: Progress) -> Pair:
+        models = {one.step.name: one.artifact for one in (outcome, other) if isinstance(one.artifact, Model)}
+        dataset = self._dataset(models[outcome.step.name], None)
+        own = outcome.step.measure
+        return latencies_of(
+            models, dataset, split=(own.split if own else None) or self.pipeline.measure.split,
+            config=self.pipeline.measure, store=self.store, progress=progress,
+        )  # fmt: skip
+
+
+def reference_of(pipeline: Pipeline) -> str | None:
+    """The stage that models are compared with: as the file says, the one gates name most often, or the first model."""
+    if pipeline.measure.against is not None:
+        return pipeline.measure.against
+    named = Counter(step.gates.against for step in pipeline.stages if step.gates and step.gates.against)
+    if named:
+        return named.most_common(1)[0][0]
+    return next((step.name for step in pipeline.stages if makes_model(step) and step.produces() is not LoraDelta), None)
+
+
+def makes_model(step: Step) -> bool:
+    """Whether what the step makes is measured."""
+    return issubclass(step.produces(), Model)
+
+
+def last_model(pipeline: Pipeline) -> Step | None:
+    """The last stage that makes a model."""
+    return next((step for step in reversed(pipeline.stages) if makes_model(step)), None)
+
+
+def size_of(model: Model) -> float:
+    """10^6 bytes of all that the model needs to run."""
+    from compress.benchmarking.size import model_size_mb
+
+    return model_size_mb(model.path, base_folder=base_folder(model))
+
+
+def _with_model_figures(entry: ComparisonEntry, this: MeasuresEntry, other: MeasuresEntry | None) -> ComparisonEntry:
+    """Drops and ratios of what every model has: size and parameters."""
+    assert other is not None
+    drops, ratios = dict(entry.drops), dict(entry.ratios)
+    for figure in sorted(MODEL_FIGURES - {LATENCY}):
+        mine, theirs = float(getattr(this, figure)), float(getattr(other, figure))
+        drops[figure] = FigureEntry(value=drop_of(figure, mine, theirs))
+        if theirs:
+            ratios[figure] = FigureEntry(value=mine / theirs)
+    return entry.model_copy(update={"drops": drops, "ratios": ratios})
+
+
+def _with_ratio(entry: ComparisonEntry, pair: Pair) -> ComparisonEntry:
+    """The latency ratio of every shape; the first is the gated one."""
+    first = pair.ratios[0]
+    gated = FigureEntry(value=first["value"], interval=first["interval"])
+    drop = FigureEntry(value=drop_of(LATENCY, pair.this[0].p50_ms, pair.other[0].p50_ms))
+    return entry.model_copy(
+        update={
+            "ratios": {**entry.ratios, LATENCY: gated},
+            "drops": {**entry.drops, LATENCY: drop},
+            "latency_ratios": pair.ratios,
+        }
+    )
+
+
+def _fill_in(outcome: Outcome, latency: list[LatencyEntry]) -> None:
+    """The first measurement of a model stands in its entry."""
+    assert outcome.measures is not None
+    if not outcome.measures.latency:
+        outcome.measures = outcome.measures.model_copy(update={"latency": latency})

@@ -1,0 +1,81 @@
+"""`compress run`: read the file, check it, run its stages, publish what came of it."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from compress.benchmarking.machine import environment
+from compress.chain.provenance import now, provenance
+from compress.chain.store import Store
+from compress.errors import ConfigurationError
+from compress.extras import require
+from compress.pipeline.check import load_checked
+from compress.pipeline.publishing import publish
+from compress.pipeline.recording import Recording
+from compress.pipeline.runner import Runner
+from compress.pipeline.spec import Pipeline
+from compress.pipeline.suggestions import did_you_mean
+from compress.progress import Progress, Silent
+from compress.reporting.schema import Report
+
+STORE = Path(".compress")
+RUNS = Path("runs")
+
+
+def run_file(
+    file: Path,
+    *,
+    overrides: Sequence[str] = (),
+    store: Path = STORE,
+    runs: Path = RUNS,
+    again_from: str | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Run a pipeline file and publish to `runs`/<pipeline>/.
+
+    Args:
+        file: the pipeline file.
+        overrides: as `--set`.
+        store: where finished work is kept.
+        runs: where results are published.
+        again_from: this stage and those after it are made again.
+        progress: told what goes on.
+
+    Raises:
+        ConfigurationError: every mistake in the file, before any work.
+        StoreError: store or runs cannot be written.
+    """
+    recording = Recording(progress or Silent())
+    loaded = load_checked(file, overrides=overrides)
+    _check_stage(loaded.pipeline, again_from)
+    require("train")
+    started, clock = now(), time.perf_counter()
+    runner = Runner(loaded.pipeline, store=Store(store, progress=recording), progress=recording, again_from=again_from)
+    runner.run()
+    report = Report(
+        pipeline=loaded.pipeline.name,
+        seed=loaded.pipeline.seed,
+        started=started,
+        seconds=round(time.perf_counter() - clock, 3),
+        passed=runner.passed,
+        stages=[outcome.entry() for outcome in runner.outcomes.values()],
+        environment={**environment(), **provenance()},
+        warnings=recording.warnings,
+        configuration=loaded.text,
+        reference=runner.measuring.reference,
+    )
+    return publish(report, runs=runs, progress=recording)
+
+
+def exit_code(report: Report, *, strict: bool) -> int:
+    """0 no gate failed; 3 a gate failed, or is within noise when `strict`; 4 a stage failed."""
+    if any(stage.status == "failed" for stage in report.stages):
+        return 4
+    bad = {"fail", "within_noise"} if strict else {"fail"}
+    return 3 if any(verdict.verdict in bad for stage in report.stages for verdict in stage.verdicts) else 0
+
+
+def _check_stage(pipeline: Pipeline, name: str | None) -> None:
+    names = [step.name for step in pipeline.stages]
+    if name is not None and name not in names:
+        raise ConfigurationError(f"--from: there is no stage '{name}'{did_you_mean(name, names)}; there are {', '.join(names)}.")

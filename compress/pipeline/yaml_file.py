@@ -1,0 +1,180 @@
+"""Reads a pipeline file: text, tree, variables, overrides, validation, graph; every mistake at its place, all at once.
+
+Knows no runner and no concrete step.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from compress.chain.measure import Measure
+from compress.chain.outside import LocalPath
+from compress.chain.step import Loc, Step, leaves
+from compress.errors import ConfigurationError
+from compress.evaluation.tasks import known_figure
+from compress.pipeline.annotations import alternatives, tagged
+from compress.pipeline.explaining import explain, refuse_booleans, sentence
+from compress.pipeline.graph import Broken, check_stages, idle_stages
+from compress.pipeline.locating import STAGES, locate
+from compress.pipeline.mistakes import Mistakes
+from compress.pipeline.nodes import Items, Node, Place, Table, plain, scalar_at
+from compress.pipeline.overrides import overridden
+from compress.pipeline.spec import Pipeline, registered, spec_of
+from compress.pipeline.suggestions import shown
+from compress.pipeline.yaml_syntax import YamlProblem
+from compress.pipeline.yaml_text import read_text
+from compress.pipeline.yaml_tree import parse
+
+
+@dataclass(frozen=True)
+class LoadedPipeline:
+    """A pipeline without mistakes."""
+
+    spec: Pipeline
+    path: Path
+    text: str
+    """The file as it was run: with the overrides as comments at its end; variables are not filled in."""
+    folder: Path
+    """Absolute; what relative paths of the file are relative to."""
+    warnings: tuple[str, ...]
+    root: Node
+    """Where everything was written."""
+
+    def said_at(self, loc: Loc, message: str) -> str:
+        """The message with place and stage in front, for what is found later."""
+        at = locate(self.root, loc)
+        return f"{at.place}: {sentence(self.root, at.path, message)}"
+
+
+def read_pipeline(
+    path: Path, *, overrides: Sequence[str] = (), environ: Mapping[str, str], steps: Any = None
+) -> LoadedPipeline:
+    """Read and check a pipeline file.
+
+    Args:
+        path: of the YAML file; relative paths in it are relative to its folder.
+        overrides: `stage.field=value`, as behind `--set`; relative paths in them are relative to the working directory.
+        environ: for `${env:NAME}`.
+        steps: the union of steps, discriminated by `step`; None: those of `compress.steps`.
+
+    Raises: ConfigurationError with every mistake.
+    """
+    text, mistakes = read_text(path), Mistakes()
+    spec = registered() if steps is None else spec_of(steps)
+    try:
+        written = parse(text, str(path), environ=environ, mistakes=mistakes)
+    except YamlProblem as problem:
+        raise ConfigurationError(*mistakes.sentences(), str(problem)) from None
+    table = _table(written, path)
+    fields = list(spec.model_fields)
+    root, put = overridden(table, overrides, fields=fields, environ=environ, mistakes=mistakes)
+    folder = path.parent.absolute()
+    pipeline = _Validation(root, spec, folder, mistakes).pipeline()
+    if pipeline is None:
+        raise mistakes.error()
+    pipeline = _paths_of_overrides(pipeline, root, put, spec, folder)
+    loaded = LoadedPipeline(pipeline, path, _as_run(text, overrides), folder, (), root)
+    return _with_warnings(loaded)
+
+
+def _table(root: Node | None, path: Path) -> Table:
+    """The root as a mapping. Raises: ConfigurationError."""
+    needed = "needs a mapping with 'name' and 'stages'"
+    if root is None:
+        raise ConfigurationError(f"{path}:1:1: the file is empty: it {needed}")
+    if isinstance(root, Table):
+        return root
+    hint = ": write 'stages:' above the list and indent it" if isinstance(root, Items) else ""
+    raise ConfigurationError(f"{root.place}: the file {needed}, found {shown(plain(root))}{hint}")
+
+
+class _Validation:
+    """Validates the tree as a whole and, where that fails, checks the stages that are valid."""
+
+    def __init__(self, root: Table, spec: type[Pipeline], folder: Path, mistakes: Mistakes) -> None:
+        self._root, self._spec, self._mistakes = root, spec, mistakes
+        self._context = {"folder": folder}
+        self._values: dict[str, Any] = plain(root)
+
+    def pipeline(self) -> Pipeline | None:
+        """The pipeline; None when there are mistakes."""
+        pipeline: Pipeline | None = None
+        try:
+            pipeline = self._spec.model_validate(self._values, context=self._context)
+        except ValidationError as error:
+            explain(error, self._root, self._spec, self._mistakes)
+        stages = pipeline.stages if pipeline else self._stages()
+        self._check(stages, pipeline.measure if pipeline else self._measure())
+        return None if self._mistakes else pipeline
+
+    def _check(self, stages: Sequence[Step | Broken], measure: Measure) -> None:
+        for index, stage in enumerate(stages):
+            if isinstance(stage, Step):
+                refuse_booleans(stage, index, self._root, self._mistakes)
+        for problem in check_stages(stages, measure, known_figure=known_figure):
+            at = locate(self._root, problem.loc)
+            self._mistakes.add(at.place, sentence(self._root, at.path, problem.message))
+
+    def _stages(self) -> list[Step | Broken]:
+        """Each stage on its own: the step, or what is known of a broken one."""
+        stages = self._root.entries[STAGES].node if STAGES in self._root.entries else None
+        items = stages.items if isinstance(stages, Items) else ()
+        return [self._stage(item) for item in items]
+
+    def _stage(self, item: Node) -> Step | Broken:
+        alone = self._alone({STAGES: [plain(item)]})
+        if alone is not None:
+            return alone.stages[0]
+        members = alternatives(self._spec.model_fields[STAGES].annotation.__args__[0])  # type: ignore[union-attr]
+        classes = tagged(members, str(scalar_at(item, "step")))
+        return Broken(str(scalar_at(item, "name") or ""), classes[0].produces() if classes else None)
+
+    def _measure(self) -> Measure:
+        """`measure` if that is valid, the defaults otherwise."""
+        alone = self._alone({"measure": self._values.get("measure", {}), STAGES: []})
+        return alone.measure if alone else Measure()
+
+    def _alone(self, values: Mapping[str, Any]) -> Pipeline | None:
+        """A pipeline of these values only; None when they are not valid."""
+        try:
+            return self._spec.model_validate({"name": "alone", **values}, context=self._context)
+        except ValidationError:
+            return None
+
+
+def _paths_of_overrides(
+    pipeline: Pipeline, root: Table, put: Sequence[Loc], spec: type[Pipeline], folder: Path
+) -> Pipeline:
+    """The pipeline with relative paths that came by `--set` taken from the working directory."""
+    values = plain(root)
+    changed = False
+    for loc, value in leaves(pipeline):
+        if isinstance(value, LocalPath) and any(_same(loc[: len(prefix)], prefix) for prefix in put):
+            *above, last = loc
+            _at(values, above)[last] = type(value).parse(str(_at(values, loc)), Path.cwd())
+            changed = True
+    return spec.model_validate(values, context={"folder": folder}) if changed else pipeline
+
+
+def _same(one: Loc, other: Loc) -> bool:
+    """Indices in overrides are text."""
+    return [str(part) for part in one] == [str(part) for part in other]
+
+
+def _at(values: Any, loc: Sequence[int | str]) -> Any:
+    for part in loc:
+        values = values[part]
+    return values
+
+
+def _as_run(text: str, overrides: Sequence[str]) -> str:
+    said = "".join(f"# --set {override}\n" for override in overrides)
+    return f"{text.rstrip()}\n{said}" if said else text
+
+
+def _with_warnings(loaded: LoadedPipeline) -> LoadedPipeline:
+    warnings = tuple(loaded.said_at(problem.loc, problem.message) for problem in idle_stages(loaded.spec))
+    return LoadedPipeline(loaded.spec, loaded.path, loaded.text, loaded.folder, warnings, loaded.root)

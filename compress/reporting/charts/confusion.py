@@ -1,0 +1,55 @@
+"""The confusion matrix as shares of each true label, or, with too many labels for a grid, the mistakes by how often."""
+
+from dataclasses import dataclass
+
+from compress.reporting.schema import MeasuresEntry
+
+MOST_LABELS = 30
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Rows of one true label that were given one label."""
+
+    rows: int
+    share: float
+    """Of the true label's rows."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A true label taken for another."""
+
+    true: str
+    predicted: str
+    cell: Cell
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """`grid` is None when there are too many labels; `mistakes` is sorted, the most frequent first."""
+
+    labels: list[str]
+    totals: list[int]
+    """Rows of each true label."""
+    grid: list[list[Cell]] | None
+    mistakes: list[Mistake]
+
+
+def confusion(measures: MeasuresEntry) -> Confusion | None:
+    """None when there is no matrix, as for regression."""
+    if not measures.confusion:
+        return None
+    totals = [sum(row) for row in measures.confusion]
+    grid = [
+        [Cell(rows, rows / (total or 1)) for rows in row] for row, total in zip(measures.confusion, totals, strict=True)
+    ]
+    labels = measures.labels or [str(index) for index in range(len(grid))]
+    mistakes = [
+        Mistake(labels[true], labels[predicted], cell)
+        for true, row in enumerate(grid)
+        for predicted, cell in enumerate(row)
+        if cell.rows and true != predicted
+    ]
+    mistakes.sort(key=lambda mistake: -mistake.cell.rows)
+    return Confusion(labels, totals, grid if len(labels) <= MOST_LABELS else None, mistakes)

@@ -1,0 +1,91 @@
+"""The supervised loss of each task, on logits; objectives of distillation are elsewhere."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from compress.errors import TrainingError
+from compress.task import Task
+
+LossFunction = Callable[[nn.Module, dict[str, Tensor]], tuple[Tensor, Tensor]]
+"""(model, batch with `labels` and `row`) → (loss, logits)."""
+
+Targets = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+NOT_INPUTS = frozenset({"labels", "row"})
+
+
+def inputs_of(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What of a batch the model reads."""
+    return {name: tensor for name, tensor in batch.items() if name not in NOT_INPUTS}
+
+
+def task_loss(
+    logits: Tensor, labels: Tensor, *, task: Task, weights: Tensor | None = None, label_smoothing: float = 0.0
+) -> Tensor:
+    """The mean loss, computed in fp32.
+
+    Args:
+        logits: shape (batch, classes); (batch, 1) for regression.
+        labels: (batch,) indices; (batch, classes) multi-hot; (batch,) numbers.
+        task: cross entropy, binary cross entropy a label, or the squared error.
+        weights: (classes,): of each class; multi-label: of each label's positives.
+        label_smoothing: share of the target spread over all classes (Szegedy et al. 2016).
+    """
+    logits = logits.float()
+    if task == "text-classification":
+        return functional.cross_entropy(logits, labels, weight=weights, label_smoothing=label_smoothing)
+    if task == "multi-label-classification":
+        return functional.binary_cross_entropy_with_logits(logits, labels.float(), pos_weight=weights)
+    return functional.mse_loss(logits.squeeze(-1), labels.float())
+
+
+def supervised(
+    *, task: Task, weights: Tensor | None = None, label_smoothing: float = 0.0
+) -> LossFunction:
+    """`task_loss` as a loss function of model and batch.
+
+    Raises: TrainingError when labels are to be smoothed where there are no classes that exclude each other.
+    """
+    if label_smoothing and task != "text-classification":
+        raise TrainingError(f"training.label_smoothing needs classes that exclude each other, the task is {task}: set 0.")
+
+    def loss(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        logits: Tensor = model(**inputs_of(batch)).logits
+        on_device = None if weights is None else weights.to(logits.device)
+        labels = batch["labels"]
+        return task_loss(logits, labels, task=task, weights=on_device, label_smoothing=label_smoothing), logits
+
+    return loss
+
+
+def class_weights(
+    said: Literal["balanced"] | Mapping[str, float] | None, targets: Targets, *, task: Task, labels: Sequence[str]
+) -> Tensor | None:
+    """Weights (classes,), or None.
+
+    `balanced`: rows / (classes x rows of the class), as scikit-learn has it; multi-label: negatives / positives.
+
+    Raises: TrainingError when the task has no classes, or a weight is for a label that is not there.
+    """
+    if said is None:
+        return None
+    if task == "text-regression":
+        raise TrainingError("training.class_weights needs classes, the task is text-regression: leave it out.")
+    if said == "balanced":
+        return _balanced(targets, task=task, classes=len(labels))
+    unknown = sorted(set(said) - set(labels))
+    if unknown:
+        raise TrainingError(f"training.class_weights: there is no label {unknown[0]!r}; labels: {', '.join(labels)}.")
+    return torch.tensor([said.get(label, 1.0) for label in labels])
+
+
+def _balanced(targets: Targets, *, task: Task, classes: int) -> Tensor:
+    if task == "multi-label-classification":
+        positives = np.maximum(targets.sum(axis=0), 1)
+        return torch.tensor(np.maximum(len(targets) - positives, 1) / positives, dtype=torch.float32)
+    counts = np.maximum(np.bincount(targets.astype(np.int64), minlength=classes), 1)
+    return torch.tensor(len(targets) / (classes * counts), dtype=torch.float32)

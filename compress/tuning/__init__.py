@@ -1,0 +1,1 @@
+"""Which parameters train, and how: one strategy a file. Knows models, not data."""
