@@ -3,9 +3,9 @@
     python benchmarks/gate_rule.py                    # the tables of docs/gates.md
     python benchmarks/gate_rule.py --trials 500       # quicker and coarser
 
-Each trial draws a test split of a given size for two models that disagree at a given rate (rows that exactly one of them
-has right) and whose accuracies truly differ by a given drop; then `compress.evaluation` makes the interval of the drop and
-`compress.chain.gates` judges `max_drop: {accuracy: 0.01}`.
+Each trial draws a test split of a given size for two models that disagree at a given rate (rows that exactly one of
+them has right) and whose accuracies truly differ by a given drop; then `compress.evaluation` makes the interval of the
+drop and `compress.chain.gates` judges `max_drop: {accuracy: 0.01}`.
 """
 
 import argparse
@@ -76,9 +76,21 @@ def advice(limits: tuple[float, ...], rates: tuple[float, ...]) -> None:
         print(f"| {limit:g} | " + " | ".join(str(rows_needed(limit, disagreement=rate)) for rate in rates) + " |")
 
 
+def lossless(rates: tuple[float, ...], trials: int) -> None:
+    """A Markdown table: how often a model without loss passes with a multiple of `rows_needed`."""
+    multiples = (1, 2, 3)
+    print("| disagreement | " + " | ".join(f"{one} × rows_needed" for one in multiples) + " |")
+    print("|---" * (len(multiples) + 1) + "|")
+    for rate in rates:
+        sizes = [one * rows_needed(LIMIT, disagreement=rate) for one in multiples]
+        passed = [simulate(rows, 0.0, disagreement=rate, trials=trials, seed=rows)["pass"] for rows in sizes]
+        cells = [f"{100 * share:.1f}% of {rows}" for rows, share in zip(sizes, passed, strict=True)]
+        print(f"| {100 * rate:g}% | " + " | ".join(cells) + " |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=4000)
+    parser.add_argument("--trials", type=int, default=2000)
     trials = parser.parse_args().trials
     print(f"max_drop.accuracy limit {LIMIT}, {trials} splits a cell: % pass / within_noise / fail")
     for rate in (0.04, 0.02, 0.08):
@@ -88,6 +100,8 @@ def main() -> None:
     table(0.04, trials, sampler=without_made_up_rows)
     print("\n### rows_needed\n")
     advice((0.005, 0.01, 0.02, 0.03, 0.05), (0.02, 0.04, 0.08))
+    print("\n### A model without loss passes\n")
+    lossless((0.02, 0.04, 0.08), trials)
 
 
 if __name__ == "__main__":

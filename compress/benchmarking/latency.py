@@ -57,9 +57,7 @@ def compare_latency(
     with open_workers(variants, texts[:MOST_TEXTS], threads=threads) as workers:
         taken = measure(workers, names, shapes=shapes, rounds=rounds, progress=progress)
     return [
-        VariantLatency(
-            variant.name, tuple(summary(variant, shape, taken[shape], threads=threads) for shape in taken)
-        )
+        VariantLatency(variant.name, tuple(summary(variant, shape, taken[shape], threads=threads) for shape in taken))
         for variant in variants
     ]
 
@@ -75,7 +73,9 @@ def measure(
             taken[shape] = take_rounds(turns, names, shape, rounds=rounds, quiet_cores=quiet, advance=advance)
     disturbed = {shape: count for shape, rounds_ in taken.items() if (count := _disturbed(rounds_, quiet))}
     if disturbed:
-        where = ", ".join(f"{count} of {rounds} rounds at {batch} x {length}" for (batch, length), count in disturbed.items())
+        where = ", ".join(
+            f"{count} of {rounds} rounds at {batch} x {length}" for (batch, length), count in disturbed.items()
+        )
         progress.warn(
             f"latency: other processes were busy in {where}, in spite of several tries: the figures are rough. "
             "Close what else runs and measure again."

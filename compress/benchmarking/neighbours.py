@@ -15,7 +15,8 @@ QUIET_CORES = 0.2  # what others may take on a small machine before a turn count
 QUIET_SHARE = 0.05  # on a large one: this share of its cores
 SCHEDULER_CLOCK = 2  # CPUCLOCK_SCHED in the kernel's posix-cpu-timers
 STAT = Path("/proc/stat")
-STILL_SECONDS, STILL_SHARE = 0.01, 0.05  # a process is idle when it takes less than this share of one core
+LOOK_SECONDS, STILL_SHARE = 0.01, 0.05  # a process stands still when it takes less than this share of one core
+LOOKS = 2  # in a row: one alone may fall into a pause that a busy neighbour makes
 LONGEST_WAIT_SECONDS = 1.0
 
 
@@ -69,14 +70,15 @@ def process_seconds(pid: int) -> float:
 def wait_until_idle(pids: Iterable[int]) -> None:
     """Wait until the processes stand still, for a second at most.
 
-    The threads of a runtime go on spinning after a call: ONNX Runtime's for about 40 ms, PyTorch's (libgomp) for about 8.
+    The threads of a runtime go on spinning after a call: ONNX Runtime's for about 40 ms, PyTorch's (libgomp) for 8.
     """
     if not STAT.exists():
-        time.sleep(10 * STILL_SECONDS)
+        time.sleep(10 * LOOK_SECONDS)
         return
     watched, give_up = tuple(pids), time.monotonic() + LONGEST_WAIT_SECONDS
-    before, taken = sum(map(process_seconds, watched)), 1.0
-    while taken > STILL_SHARE * STILL_SECONDS and time.monotonic() < give_up:
-        time.sleep(STILL_SECONDS)
+    before, still = sum(map(process_seconds, watched)), 0
+    while still < LOOKS and time.monotonic() < give_up:
+        time.sleep(LOOK_SECONDS)
         now = sum(map(process_seconds, watched))
-        before, taken = now, now - before
+        still = still + 1 if now - before < STILL_SHARE * LOOK_SECONDS else 0
+        before = now

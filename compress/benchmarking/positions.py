@@ -7,7 +7,8 @@ from pathlib import Path
 from compress.benchmarking.variants import Shape, Variant
 from compress.errors import MeasurementError
 
-OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet", "longformer"})  # count from pad_token_id + 1
+COUNTED_FROM_0 = frozenset({"albert", "bert", "distilbert", "electra", "mobilebert"})
+COUNTED_FROM_PADDING = frozenset({"camembert", "mpnet", "roberta", "xlm-roberta"})  # the first is pad_token_id + 1
 
 
 def check_lengths(variants: Iterable[Variant], shapes: Sequence[Shape]) -> None:
@@ -23,14 +24,12 @@ def check_lengths(variants: Iterable[Variant], shapes: Sequence[Shape]) -> None:
 
 
 def positions(folder: Path) -> int | None:
-    """The longest text that the model takes, in tokens; None when its config does not say."""
+    """The longest text that the model takes, in tokens; None for families whose limit is none or is not known here."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    most = config.get("max_position_embeddings")
-    if not isinstance(most, int) or most <= 0:
+    family, most = config.get("model_type"), config.get("max_position_embeddings")
+    if not isinstance(most, int) or family not in COUNTED_FROM_0 | COUNTED_FROM_PADDING:
         return None
-    if config.get("model_type") in OFFSET_POSITIONS:
-        return most - (config.get("pad_token_id") or 0) - 1
-    return most
+    return most if family in COUNTED_FROM_0 else most - config.get("pad_token_id", 1) - 1

@@ -65,7 +65,7 @@ def median_interval(ratios: Sequence[float]) -> tuple[float, float]:
 
 
 def _left_out(rounds: int) -> int:
-    """Numbers beyond the interval on each side: the largest k with P(at most k of `rounds` coins show heads) <= 0.025."""
+    """Numbers beyond the interval on each side: the largest k with P(at most k heads of `rounds` coins) <= 0.025."""
     below, outside = 0.5**rounds, 0
     while below + math.comb(rounds, outside + 1) * 0.5**rounds <= TAIL:
         outside += 1

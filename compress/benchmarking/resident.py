@@ -98,7 +98,9 @@ class Resident:
             status = f"exit status {self._process.wait(GOODBYE_SECONDS)}"
         except subprocess.TimeoutExpired:
             status = "it closed its output"
-        return MeasurementError(f"the process that measures '{self.name}' ended while {doing} ({status}).{self._said()}")
+        return MeasurementError(
+            f"the process that measures '{self.name}' ended while {doing} ({status}).{self._said()}"
+        )
 
     def _said(self) -> str:
         """The last lines of its stderr."""

@@ -69,7 +69,7 @@ def judge(kind: GateKind, name: str, figure: Figure, limit: float, *, against: s
     """The verdict on one figure; `min` is a lower limit, the three others are upper limits.
 
     Raises:
-        MeasurementError: when the figure or its interval is not a number: no comparison with nan is ever beyond a limit.
+        MeasurementError: when the figure or its interval is not a number: nan is never beyond a limit.
     """
     reach = figure.interval if figure.interval is not None else (figure.value, figure.value)
     if any(isnan(number) for number in (figure.value, limit, *reach)):

@@ -9,13 +9,15 @@ import importlib.metadata
 import importlib.util
 import re
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 from pydantic import GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from compress.chain.digests import Digests
 from compress.errors import CompressError, ConfigurationError, MissingExtraError, ModelError
+
+PACKAGE, HUB = "package:", "hub:"
 
 COMMIT = re.compile(r"^[0-9a-f]{40}$")
 HUB_NAME = re.compile(r"^[\w.-]+(/[\w.-]+)?(@[\w./-]+)?$")
@@ -88,8 +90,6 @@ class LocalPath:
 class ModelSource(LocalPath):
     """A model folder: a local path, `package:NAME/FOLDER`, or `hub:ORG/NAME@REVISION`."""
 
-    schemes: ClassVar[tuple[str, ...]] = ("package:", "hub:")
-
     def __init__(self, path: Path, said: str | None = None) -> None:
         super().__init__(path)
         self.said = said if said is not None else str(path)
@@ -100,30 +100,35 @@ class ModelSource(LocalPath):
     @classmethod
     def parse(cls, text: str, folder: Path) -> Self:
         """A path, or one of the schemes."""
-        if text.startswith("package:"):
-            if not PACKAGE_FOLDER.match(text.removeprefix("package:")) or ".." in text:
+        if text.startswith(PACKAGE):
+            if not PACKAGE_FOLDER.match(text.removeprefix(PACKAGE)) or ".." in text:
                 raise PydanticCustomError(
                     "package", "needs 'package:NAME/FOLDER', a folder inside an installed package"
                 )
             return cls(Path(), text)
-        if text.startswith("hub:"):
-            if not HUB_NAME.match(text.removeprefix("hub:")):
+        if text.startswith(HUB):
+            if not HUB_NAME.match(text.removeprefix(HUB)):
                 raise PydanticCustomError("hub", "needs 'hub:NAME', 'hub:ORG/NAME' or 'hub:ORG/NAME@REVISION'")
             return cls(Path(), text)
         return super().parse(text, folder)
 
     @property
+    def scheme(self) -> str | None:
+        """`package:`, `hub:`, or None for a local folder."""
+        return next((scheme for scheme in (PACKAGE, HUB) if self.said.startswith(scheme)), None)
+
+    @property
     def title(self) -> str:
         """How people call it: never an absolute path."""
-        return self.said if self.said.startswith(self.schemes) else self.path.name
+        return self.said if self.scheme else self.path.name
 
     def fingerprint(self, digests: Digests) -> str:
         """Content of a local folder, version of a package, commit of a hub repository."""
-        if self.said.startswith("package:"):
-            package_folder(self.said.removeprefix("package:"))
-            name = self.said.removeprefix("package:").split("/")[0]
+        if self.said.startswith(PACKAGE):
+            package_folder(self.said.removeprefix(PACKAGE))
+            name = self.said.removeprefix(PACKAGE).split("/")[0]
             return f"{self.said}=={package_version(name)}"
-        if self.said.startswith("hub:"):
+        if self.said.startswith(HUB):
             return f"{self.said.split('@')[0]}@{hub_commit(self.said.removeprefix('hub:'))}"
         return super().fingerprint(digests)
 
@@ -132,10 +137,10 @@ class ModelSource(LocalPath):
 
         Raises: ModelError when it cannot be had.
         """
-        if self.said.startswith("package:"):
-            return package_folder(self.said.removeprefix("package:"))
-        if self.said.startswith("hub:"):
-            return hub_folder(self.said.removeprefix("hub:"))
+        if self.said.startswith(PACKAGE):
+            return package_folder(self.said.removeprefix(PACKAGE))
+        if self.said.startswith(HUB):
+            return hub_folder(self.said.removeprefix(HUB))
         if not self.path.is_dir():
             raise ModelError(
                 f"'{self.path}' is not a folder: a base is a folder with config.json, weights and tokenizer."

@@ -42,7 +42,7 @@ class Input(Generic[ArtifactT]):
     def __get_pydantic_core_schema__(cls, source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
         (accepts,) = get_args(source)
         from_name = core_schema.no_info_after_validator_function(
-            lambda stage: cls(stage, accepts), core_schema.str_schema(min_length=1)
+            lambda stage: cls(stage, accepts), core_schema.str_schema(min_length=1, metadata=_for_editors(accepts))
         )
         return core_schema.json_or_python_schema(
             json_schema=from_name,
@@ -51,6 +51,12 @@ class Input(Generic[ArtifactT]):
             ),
             serialization=core_schema.plain_serializer_function_ser_schema(lambda edge: edge.stage),
         )
+
+
+def _for_editors(accepts: Any) -> dict[str, Any]:
+    """What the JSON Schema says of an edge; `pipeline.schema` joins it to the field's description."""
+    nouns = " or ".join(kind.__name__ for kind in get_args(accepts) or (accepts,))
+    return {"pydantic_js_updates": {"x-edge": f"The name of an earlier stage that makes: {nouns}."}}
 
 
 class Workspace(Protocol):

@@ -95,7 +95,7 @@ class Store:
         return self.root / "locks"
 
     def find(self, key: str) -> Stored | None:
-        """The finished folder of `key`, or None; one whose content was damaged counts as not there, and that is said."""
+        """The finished folder of `key`, or None; a damaged one counts as not there, and that is said."""
         stored = self._read(self._artifacts / key)
         if stored is None:
             return None

@@ -6,9 +6,7 @@ by split. Knows neither a source's kind nor a manifest.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,33 +15,13 @@ from numpy.typing import NDArray
 from compress.data.arrow_folder import ArrowFolder
 from compress.data.cutting import Assignment, Cut, assign
 from compress.data.duplicates import conflicts
+from compress.data.findings import Prepared, report, summarise
 from compress.data.intake import SPLITS, Intake, RowFacts, spooled
 from compress.data.labels import LabelColumn
 from compress.data.record import Part
 from compress.data.targets import Targets, targets_from
 from compress.progress import Progress
 from compress.task import Task
-
-
-@dataclass(frozen=True)
-class SplitSummary:
-    """What one split holds."""
-
-    rows: int
-    classes: dict[str, int]
-    words: dict[str, float]
-    characters: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What was found and what was done about it."""
-
-    labels: tuple[str, ...]
-    splits: dict[str, SplitSummary]
-    duplicates_removed: dict[str, int]
-    label_conflicts: int
-    details: dict[str, Any] = field(default_factory=dict)
 
 
 def prepare(
@@ -77,8 +55,8 @@ def prepare(
     finally:
         spool.unlink(missing_ok=True)
     found = conflicts(facts.normalised, targets.comparable) if labelled else 0
-    prepared = _summary(facts, targets, assignment, found, dropped=intake.dropped)
-    _report(prepared, assignment, progress)
+    prepared = summarise(facts, targets, assignment, found, dropped=intake.dropped)
+    report(prepared, assignment, progress)
     return prepared
 
 
@@ -108,57 +86,6 @@ def _write(
 def _fingerprint(facts: RowFacts, targets: Targets, rows: NDArray[np.intp]) -> str:
     """Of the content: the texts' hashes and the labels."""
     digest = hashlib.sha256(facts.exact[rows].tobytes())
-    labels = targets.values if targets.hot is None else targets.hot[targets.values]
-    digest.update("\0".join(targets.labels).encode() + labels[rows].tobytes())
+    digest.update("\0".join(targets.labels).encode() + targets.values[rows].tobytes())
+    digest.update(b"" if targets.hot is None else targets.hot.tobytes())
     return digest.hexdigest()[:16]
-
-
-def _summary(facts: RowFacts, targets: Targets, assignment: Assignment, found: int, *, dropped: int) -> Prepared:
-    splits = {}
-    for number, name in enumerate(SPLITS):
-        rows = np.flatnonzero(assignment.split == number)
-        if len(rows):
-            words, characters = _described(facts.words[rows]), _described(facts.characters[rows])
-            splits[name] = SplitSummary(len(rows), targets.counts(rows), words, characters)
-    removed = sum(assignment.across.values(), start=assignment.repeated)
-    details = {
-        "rows_read": len(facts.split) + dropped,
-        "empty_texts_dropped": dropped,
-        "duplicates": {
-            **{f"{name}_in_later_split": vars(count) for name, count in assignment.across.items()},
-            "repeated_in_rows_that_were_cut": vars(assignment.repeated),
-        },
-    }
-    across = sum(assignment.across.values(), start=type(removed)())
-    return Prepared(targets.labels, splits, vars(across), found, details)
-
-
-def _report(prepared: Prepared, assignment: Assignment, progress: Progress) -> None:
-    """Tell the user what was taken out and what looks wrong."""
-    for name, found in assignment.across.items():
-        if found.rows:
-            progress.warn(
-                f"{found.rows:,} rows of {name} also stand in a later split ({found.exact:,} word for word): left out."
-            )
-    if assignment.repeated.rows:
-        progress.say(f"{assignment.repeated.rows:,} repeated rows left out before the splits were cut.")
-    if prepared.label_conflicts:
-        progress.warn(
-            f"{prepared.label_conflicts:,} texts appear with more than one label: a part of them must be wrong."
-        )
-    for name, split in prepared.splits.items():
-        missing = [label for label, count in split.classes.items() if not count]
-        if missing:
-            progress.warn(f"{name} has no row of {_listed(missing)}: nothing can be said about them there.")
-
-
-def _listed(labels: list[str]) -> str:
-    more = f" and {len(labels) - 5} more labels" if len(labels) > 5 else ""
-    return ", ".join(f"'{label}'" for label in labels[:5]) + more
-
-
-def _described(values: NDArray[np.int32]) -> dict[str, float]:
-    """Mean, median, 95th percentile and maximum."""
-    p50, p95 = np.percentile(values, [50, 95])
-    mean = round(float(values.mean()), 2)
-    return {"mean": mean, "p50": float(p50), "p95": round(float(p95), 2), "max": float(values.max())}

@@ -43,5 +43,5 @@ def targets_of(rows: datasets.Dataset) -> NDArray[np.int64] | NDArray[np.float32
     """
     if "label" not in rows.column_names:
         raise DataError("the data set has no labels: load it with 'label: COLUMN' to train on it or measure with it.")
-    labels = rows.with_format("numpy")["label"][:]
+    labels: NDArray[np.generic] = np.asarray(rows.with_format("numpy")["label"][:])
     return labels.astype(np.int64) if rows.features["label"] == datasets.Value("int64") else labels.astype(np.float32)

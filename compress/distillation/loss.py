@@ -13,12 +13,10 @@ from compress.distillation.teacher_outputs import RowsOf
 from compress.distillation.terms import Answers, Term
 from compress.errors import TrainingError
 from compress.inference.torch_predictor import inputs_of
-from compress.objectives.hard_labels import hard_labels_loss
-from compress.task import Task
+from compress.training.losses import inputs_of as inputs_in
 
 WINDOW = 50
 """Training steps over which an objective's last mean is taken."""
-NOT_INPUTS = frozenset({"labels", "row"})
 
 
 class DistillationLoss:
@@ -26,7 +24,6 @@ class DistillationLoss:
 
     Args:
         terms: at least one.
-        task: decides what a validation loss is.
         teacher_logits: the teacher's kept answers, by the `row` of the batch; needed when a term asks for them.
         teacher: the live teacher, run without gradient in each training step; needed when a term watches it.
     """
@@ -35,27 +32,22 @@ class DistillationLoss:
         self,
         terms: Sequence[Term],
         *,
-        task: Task,
         teacher_logits: RowsOf | None = None,
         teacher: nn.Module | None = None,
     ) -> None:
-        self._terms, self._task = tuple(terms), task
+        self._terms = tuple(terms)
         self._teacher_logits, self._teacher = teacher_logits, teacher
         self._takes = inputs_of(teacher) if teacher is not None else frozenset()
         self._names = unique_names([term.kind for term in terms])
         self._last: dict[str, deque[Tensor]] = {name: deque(maxlen=WINDOW) for name in self._names}
 
     def __call__(self, model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Loss (a scalar) and logits (batch, classes); in evaluation mode the loss on the labels alone.
-
-        A validation row has another split's number, so no kept answer belongs to it.
+        """Loss (a scalar) and logits (batch, classes) of training rows; validation rows have no kept answer.
 
         Raises: TrainingError: when kept answers and rows do not belong together.
         """
-        inputs = {name: tensor for name, tensor in batch.items() if name not in NOT_INPUTS}
+        inputs = inputs_in(batch)
         logits: Tensor = model(**inputs).logits
-        if not model.training:
-            return hard_labels_loss(logits, batch["labels"], task=self._task), logits
         self._run_teacher(inputs)
         teacher_logits = self._kept(batch["row"], like=logits)
         answers = Answers(logits, teacher_logits, batch["labels"], batch["attention_mask"])

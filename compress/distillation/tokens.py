@@ -10,13 +10,25 @@ SAMPLE = 64
 """Texts that are cut by both."""
 
 
-def same_tokens(
-    one: PreTrainedTokenizerBase, other: PreTrainedTokenizerBase, texts: Sequence[Text], *, max_length: int
-) -> bool:
-    """Equal vocabularies, and equal ids for the first texts."""
-    if one.get_vocab() != other.get_vocab():
-        return False
-    return all(_ids(one, text, max_length) == _ids(other, text, max_length) for text in texts[:SAMPLE])
+def difference(
+    student: PreTrainedTokenizerBase, teacher: PreTrainedTokenizerBase, texts: Sequence[Text], *, max_length: int
+) -> str | None:
+    """How the student's tokens differ from the teacher's (vocabulary, token types, ids of a text) in words, or None.
+
+    Token types count for pairs only: the teacher sees the student's batches, and without them no second sentence.
+    """
+    if student.get_vocab() != teacher.get_vocab():
+        return f"the vocabularies differ ({len(student)} and {len(teacher)} pieces)"
+    if any(not isinstance(text, str) for text in texts[:1]) and _types(teacher) and not _types(student):
+        return "the teacher reads token types of sentence pairs and the student none"
+    for text in texts[:SAMPLE]:
+        if _ids(student, text, max_length) != _ids(teacher, text, max_length):
+            return f"the tokenizers cut {str(text)[:60]!r} differently"
+    return None
+
+
+def _types(tokenizer: PreTrainedTokenizerBase) -> bool:
+    return "token_type_ids" in tokenizer.model_input_names
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, text: Text, max_length: int) -> list[int]:

@@ -5,8 +5,8 @@ product. Knows no task and no model; `Statistic` is all that it is told.
 
 Two models that never disagreed on the rows at hand would give a plain bootstrap an interval of no width, and so would a
 model without a mistake: resampling cannot show what was not seen. Hence a few made-up rows: one on which only this
-model is right and one on which only the other is (the adjustment of Bonett and Price 2012, J. Educ. Behav. Stat. 37), and
-for one model alone two right and two wrong ones (Agresti and Coull 1998, Am. Stat. 52). `docs/gates.md` has the effect.
+model is right and one on which only the other is (after Bonett and Price 2012, J. Educ. Behav. Stat. 37), and for one
+model alone two right and two wrong ones (after Agresti and Coull 1998, Am. Stat. 52). `docs/gates.md` has the effect.
 """
 
 from collections.abc import Callable, Iterator, Sequence

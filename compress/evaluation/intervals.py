@@ -23,11 +23,11 @@ class Estimate:
     interval: Interval | None = None
 
 
-def wilson(successes: int, rows: int) -> Interval:
+def wilson(successes: float, rows: int) -> Interval:
     """Interval of a share (Wilson 1927, J. Am. Stat. Assoc. 22): never outside [0, 1], never empty at 0 or 1.
 
     Args:
-        successes: rows that were right.
+        successes: rows that were right; an expected number of them need not be whole.
         rows: all of them, at least 1.
 
     Raises:

@@ -45,7 +45,7 @@ def half_width_of_share(rows: int, *, share: float) -> float:
         rows: that the share is taken of, at least 1.
         share: expected, between 0 and 1.
     """
-    low, high = wilson(round(share * rows), rows)
+    low, high = wilson(share * rows, rows)
     return (high - low) / 2
 
 

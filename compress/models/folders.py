@@ -7,7 +7,14 @@ from pathlib import Path
 
 from compress.errors import ModelError
 
-TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tokenizer.model",
+)
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 OTHER_FRAMEWORKS = ("*.h5", "*.msgpack", "*.ot")
 

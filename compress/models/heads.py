@@ -1,6 +1,7 @@
 """The head: what a task adds to a pretrained encoder, whatever the family calls it."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from torch import nn
 from transformers import PretrainedConfig, PreTrainedModel
@@ -8,7 +9,9 @@ from transformers import PretrainedConfig, PreTrainedModel
 from compress.errors import ModelError
 from compress.task import Task
 
-PROBLEM_TYPES: Mapping[Task, str] = {
+ProblemType = Literal["regression", "single_label_classification", "multi_label_classification"]
+
+PROBLEM_TYPES: Mapping[Task, ProblemType] = {
     "text-classification": "single_label_classification",
     "multi-label-classification": "multi_label_classification",
     "text-regression": "regression",
@@ -22,7 +25,7 @@ def set_head(config: PretrainedConfig, *, task: Task, labels: Sequence[str]) -> 
 
     Raises: ModelError when the task cannot have so many labels.
     """
-    if task == "text-classification" and len(labels) < 2:  # noqa: PLR2004
+    if task == "text-classification" and len(labels) < 2:
         raise ModelError(f"a classification head needs two labels or more, and there is {len(labels)}: {list(labels)}.")
     if task == "text-regression" and len(labels) != 1:
         raise ModelError(f"a regression head has one output, and there are {len(labels)} labels.")

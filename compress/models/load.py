@@ -51,8 +51,11 @@ def load_checkpoint(folder: Path) -> PreTrainedModel:
         raise ModelError(f"'{folder}' has a {STRUCTURE}: this version does not rebuild pruned models.")
     model, missing, mismatched = _load(folder, _config(folder), seed=0)
     if missing or mismatched:
-        raise ModelError(f"'{folder}' is not a whole checkpoint: no fitting weights for {_some([*missing, *mismatched])}.")
-    return model.eval()
+        raise ModelError(
+            f"'{folder}' is not a whole checkpoint: no fitting weights for {_some([*missing, *mismatched])}."
+        )
+    model.train(mode=False)
+    return model
 
 
 def load_delta(folder: Path, *, base_folder: Path, task: Task, labels: Sequence[str]) -> PeftModel:
@@ -61,16 +64,20 @@ def load_delta(folder: Path, *, base_folder: Path, task: Task, labels: Sequence[
     Raises: ModelError when base or delta cannot be loaded, or do not belong together.
     """
     if not (folder / "adapter_config.json").is_file() or not (folder / "adapter_model.safetensors").is_file():
-        raise ModelError(f"'{folder}' is not a LoRA delta: needed are adapter_config.json and adapter_model.safetensors.")
+        raise ModelError(
+            f"'{folder}' is not a LoRA delta: needed are adapter_config.json and adapter_model.safetensors."
+        )
     base = load_base(base_folder, task=task, labels=labels)
     try:
         with quiet():
             delta = PeftModel.from_pretrained(base, str(folder), local_files_only=True)
     except _UNREADABLE as error:
         raise ModelError(
-            f"'{folder}' does not fit the base '{base_folder}': {_first_line(error)}. Use the base that it was trained on."
+            f"'{folder}' does not fit the base '{base_folder}': {_first_line(error)}. "
+            "Use the base that it was trained on."
         ) from error
-    return delta.eval()
+    delta.eval()
+    return delta
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
@@ -81,22 +88,28 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     check_tokenizer_files(folder)
     try:
         with quiet():
-            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
     except _UNREADABLE as error:
         raise ModelError(f"'{folder}': the tokenizer cannot be read: {_first_line(error)}.") from error
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ModelError(f"'{folder}': {type(tokenizer).__name__} has no fast form (tokenizer.json), which is needed.")
     if tokenizer.pad_token_id is None:
-        raise ModelError(f"'{folder}': the tokenizer has no padding token, so texts cannot be batched: set `pad_token`.")
+        raise ModelError(
+            f"'{folder}': the tokenizer has no padding token, so texts cannot be batched: set `pad_token`."
+        )
     return tokenizer
 
 
 def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
     """Raises: ModelError when the tokenizer makes ids that the model has no embedding for."""
-    rows = int(model.get_input_embeddings().weight.shape[0])
+    rows = model.get_input_embeddings().weight.size(0)  # type: ignore[operator]
     most = max(tokenizer.get_vocab().values(), default=0)
     if most >= rows:
-        raise ModelError(f"the tokenizer has ids up to {most}, the model embeddings for {rows}: they do not belong together.")
+        raise ModelError(
+            f"the tokenizer has ids up to {most}, the model embeddings for {rows}: they do not belong together."
+        )
 
 
 def save_checkpoint(
@@ -136,7 +149,9 @@ def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path, *, max_leng
 def _config(folder: Path) -> PretrainedConfig:
     try:
         with quiet():
-            config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            config: PretrainedConfig = transformers.AutoConfig.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
     except _UNREADABLE as error:
         raise ModelError(f"'{folder}' is not a model that transformers knows: {_first_line(error)}.") from error
     if type(config) not in transformers.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
@@ -187,7 +202,7 @@ def _check_shapes(folder: Path, model: PreTrainedModel, mismatched: Sequence[str
 def _some(names: Iterable[str]) -> str:
     """The first names of many."""
     names = list(names)
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _first_line(error: BaseException) -> str:

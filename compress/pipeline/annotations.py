@@ -44,8 +44,11 @@ def models(members: Sequence[Any]) -> list[type[BaseModel]]:
 
 
 def fields_of(members: Sequence[Any]) -> list[str]:
-    """The keys that the models among `members` know."""
-    return list(dict.fromkeys(name for model in models(members) for name in model.model_fields))
+    """The keys that the models among `members` know; of a tuple of fixed length its indices."""
+    fields = [name for model in models(members) for name in model.model_fields]
+    fixed = [get_args(member) for member in members if get_origin(member) is tuple]
+    indices = [str(index) for items in fixed if Ellipsis not in items for index in range(len(items))]
+    return list(dict.fromkeys([*fields, *indices]))
 
 
 def _below(member: Any, part: int | str) -> list[Any]:

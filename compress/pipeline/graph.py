@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from compress.chain.artifacts import KINDS, Artifact, Dataset, Model
+from compress.chain.artifacts import Artifact, Dataset, Model
 from compress.chain.measure import Measure
 from compress.chain.step import Loc, Step, edges
 from compress.pipeline.spec import Pipeline
@@ -130,12 +130,13 @@ class _Checks:
                 yield from self._data(index, stage)
                 yield from self._gates(index, stage)
         if self._measure.against is not None:
-            yield from self._reference(("measure", "against"), self._measure.against, Model, len(self._stages), "any")
+            yield from self._reference(("measure", "against"), self._measure.against, Model, len(self._stages), "such")
 
     def _name(self, index: int, name: str) -> Iterator[Problem]:
         first = self._names.index(name)
         if name and first < index:
-            yield Problem(("stages", index, "name"), f"stage {first + 1} is called '{name}' as well: give one another name")
+            message = f"stage {first + 1} is called '{name}' as well: give one of them another name"
+            yield Problem(("stages", index, "name"), message)
 
     def _edges(self, index: int, step: Step) -> Iterator[Problem]:
         for loc, edge in edges(step).items():
@@ -168,16 +169,14 @@ class _Checks:
     def _about_gate(self, kind: str, figure: str, task: Task | None, *, has_other: bool) -> str | None:
         """What is wrong with one limit."""
         if task is not None and self._known_figure and (message := self._known_figure(task, kind, figure)):
-            return message
+            return message.rstrip(".")
         if not has_other and (kind in AGAINST_ANOTHER or figure == AGREEMENT):
-            return f"{kind} on '{figure}' compares with another stage: add 'against' to the gates, the name of that stage"
+            return f"{kind} on '{figure}' compares two stages: add 'against' to the gates, the name of the other"
         if figure == LATENCY and self._measure.latency == "none":
             return "latency is not measured: set measure.latency to 'gated' or 'all', or drop this gate"
         return None
 
-    def _reference(
-        self, loc: Loc, name: str, accepts: Any, index: int, which: str = "earlier"
-    ) -> Iterator[Problem]:
+    def _reference(self, loc: Loc, name: str, accepts: Any, index: int, which: str = "earlier") -> Iterator[Problem]:
         """`name` must be a stage before `index` that makes what is accepted."""
         field = ".".join(map(str, loc[2:] if loc[0] == "stages" else loc))
         before = self._names[:index]
@@ -187,7 +186,7 @@ class _Checks:
         makes = self._makes[name]
         if makes is not None and not issubclass(makes, accepts):
             there = self._fitting(before, accepts)
-            hint = f"; {either([repr(each) for each in there])} would do" if there else ""
+            hint = f"; {_names(there)} would do" if there else ""
             yield Problem(loc, f"{field} needs {_a(accepts)}, but '{name}' makes {_a(makes)}{hint}")
 
     def _no_stage(self, name: str, index: int, accepts: Any, which: str) -> str:
@@ -196,16 +195,16 @@ class _Checks:
             return "this stage itself: write an earlier one"
         if name in self._names[index:]:
             return "a later stage: a stage reads only those above it"
-        before = self._names[:index]
+        before = [name for name in self._names[:index] if name]
         meant = closest(name, before)
         if meant is not None:
-            return f"no {which.replace('any', '')} stage".replace("  ", " ") + f"; did you mean '{meant}'?"
+            return f"no {which} stage; did you mean '{meant}'?"
         there = self._fitting(before, accepts)
-        noun = f"no {which} stage" if which != "any" else "no stage"
-        return f"{noun}; {f'there is {either([repr(each) for each in there])}' if there else 'there is none that fits'}"
+        return f"no {which} stage; {f'{_names(there)} would do' if there else 'none of those above would do'}"
 
     def _fitting(self, names: Sequence[str], accepts: Any) -> list[str]:
-        return [name for name in names if (makes := self._makes[name]) is not None and issubclass(makes, accepts)]
+        made = {name: self._makes[name] for name in names if name}
+        return [name for name, makes in made.items() if makes is not None and issubclass(makes, accepts)]
 
     def _is_model(self, name: str) -> bool:
         makes = self._makes[name]
@@ -214,6 +213,10 @@ class _Checks:
 
 def _makes(stage: Step | Broken) -> type[Artifact] | None:
     return stage.makes if isinstance(stage, Broken) else stage.produces()
+
+
+def _names(stages: Sequence[str]) -> str:
+    return either([f"'{stage}'" for stage in stages])
 
 
 def _a(kind: Any) -> str:

@@ -20,7 +20,9 @@ def _verdict(outcome: Outcome, gates: Gates, kind: GateKind, name: str, limit: f
     against = gates.against if needs_another_model(kind, name) else None
     figure = _compared(outcome, kind, name, against) if against else _own(outcome, name)
     if figure is None:
-        raise MeasurementError(f"the gate {kind}.{name} of '{outcome.step.name}' asks for a figure that was not measured.")
+        raise MeasurementError(
+            f"the gate {kind}.{name} of '{outcome.step.name}' asks for a figure that was not measured."
+        )
     return judge(kind, name, figure, limit, against=against)
 
 

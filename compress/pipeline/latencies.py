@@ -40,7 +40,8 @@ def latencies_of(
     said = {
         "measure": "latency", "version": VERSION, "models": [identity(model, store) for model in models.values()],
         "runtimes": [model.runtime for model in models.values()], "data": dataset.digest, "split": split,
-        "shapes": [list(shape) for shape in config.shapes], "threads": config.threads, "rounds": config.rounds, "host": fingerprint(),
+        "shapes": [list(shape) for shape in config.shapes], "threads": config.threads, "rounds": config.rounds,
+        "host": fingerprint(),
     }  # fmt: skip
 
     def build(folder: Path) -> dict[str, Any]:
@@ -51,7 +52,8 @@ def latencies_of(
     stored = store.make(key_of(said), kind="latency", said=said, build=build)
     store.touch(stored)
     known = json.loads((stored.path / "latency.json").read_text(encoding="utf-8"))
-    return Pair(*([LatencyEntry(**one) for one in known[name]] for name in ("this", "other")), known["ratios"])
+    this, other = ([LatencyEntry(**one) for one in known[name]] for name in ("this", "other"))
+    return Pair(this, other, known["ratios"])
 
 
 def _time(
@@ -73,7 +75,8 @@ def _pair(measured: Sequence[VariantLatency], shapes: Sequence[tuple[int, int]])
         "this": [_entry(one) for one in this.shapes],
         "other": [_entry(one) for one in other.shapes],
         "ratios": [
-            {"batch_size": shape[0], "length": shape[1], **latency_ratio(this, other, shape)._asdict()} for shape in shapes
+            {"batch_size": shape[0], "length": shape[1], **latency_ratio(this, other, shape)._asdict()}
+            for shape in shapes
         ],
     }
 

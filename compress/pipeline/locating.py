@@ -12,6 +12,14 @@ Loc = tuple[int | str, ...]
 
 
 @dataclass(frozen=True)
+class Branch:
+    """One member of a union without a tag: where the union stands, and pydantic's word for the member."""
+
+    union: Loc
+    member: str
+
+
+@dataclass(frozen=True)
 class Located:
     """One place of the configuration."""
 
@@ -25,10 +33,8 @@ class Located:
     """What may stand there."""
     siblings: Sequence[str] = ()
     """The keys that are known beside it."""
-    branches: tuple[str, ...] = ()
+    branches: tuple["Branch", ...] = ()
     """Members of unions without a tag that pydantic tried on the way."""
-    branched_at: Loc | None = None
-    """Path of the first such union."""
 
     @property
     def stage(self) -> int | None:
@@ -82,6 +88,5 @@ def _may_be_missing(found: Located, part: int | str) -> bool:
 
 def _branched(found: Located, name: str) -> Located:
     """Inside a member of a union without a tag."""
-    at = found.path if found.branched_at is None else found.branched_at
     types = tagged(found.types, name) or found.types
-    return replace(found, types=types, branches=(*found.branches, name), branched_at=at)
+    return replace(found, types=types, branches=(*found.branches, Branch(found.path, name)))

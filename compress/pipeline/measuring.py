@@ -1,4 +1,4 @@
-"""What is measured where: each model on its own data set, compared with the stage its gates name and with the reference.
+"""What is measured where: each model on its own data, against the stage that its gates name and the reference.
 
 Decides; `outputs` and `latencies` do the measuring and keep it in the store.
 """

@@ -18,7 +18,7 @@ class Mistake:
 
 
 class Mistakes:
-    """Collects; a place that already has a mistake may ask to be left alone (`once`)."""
+    """Collects them, each once."""
 
     def __init__(self) -> None:
         self._found: dict[Mistake, None] = {}
@@ -26,10 +26,13 @@ class Mistakes:
 
     def add(self, place: Place, message: str, *, settles: bool = False) -> None:
         """Remember a mistake. `settles`: whatever else is wrong at this place follows from it and is not shown."""
-        if place not in self._settled:
-            self._found[Mistake(place, message)] = None
+        self._found[Mistake(place, message)] = None
         if settles:
             self._settled.add(place)
+
+    def settled(self, place: Place) -> bool:
+        """Whether what is wrong with the value at `place` is said already."""
+        return place in self._settled
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -37,10 +40,6 @@ class Mistakes:
     def error(self) -> ConfigurationError:
         """All of them as one error, in the order of the file; those of `--set` last."""
         return ConfigurationError(*(str(mistake) for mistake in sorted(self._found, key=_order)))
-
-    def settled(self, place: Place) -> bool:
-        """Whether what is wrong here is said already."""
-        return place in self._settled
 
 
 def _order(mistake: Mistake) -> tuple[bool, int, int]:

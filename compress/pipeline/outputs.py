@@ -62,7 +62,15 @@ def base_folder(model: Model) -> Path | None:
 
 
 def answers_of(
-    model: Model, dataset: Dataset, *, name: str, split: str, gated_batch: int, threads: int, store: Store, progress: Progress
+    model: Model,
+    dataset: Dataset,
+    *,
+    name: str,
+    split: str,
+    gated_batch: int,
+    threads: int,
+    store: Store,
+    progress: Progress,
 ) -> Answers:
     """The model's answers to `split`, from the store or computed now.
 
@@ -73,12 +81,14 @@ def answers_of(
     refuse_other_labels(name, model, dataset)
     batch_size = BATCH_SIZE if model.manifest.batch_invariant else gated_batch
     said = {
-        "measure": "outputs", "version": VERSION, "model": identity(model, store), "data": dataset.digest, "split": split,
-        "max_length": model.manifest.max_length, "batch_size": batch_size, "runtime": model.runtime,
+        "measure": "outputs", "version": VERSION, "model": identity(model, store), "data": dataset.digest,
+        "split": split, "max_length": model.manifest.max_length, "batch_size": batch_size, "runtime": model.runtime,
     }  # fmt: skip
 
     def build(folder: Path) -> None:
-        _answer(model, dataset, folder, name=name, split=split, batch_size=batch_size, threads=threads, progress=progress)
+        _answer(
+            model, dataset, folder, name=name, split=split, batch_size=batch_size, threads=threads, progress=progress
+        )
 
     stored = store.make(key_of(said), kind="outputs", said=said, build=build)
     store.touch(stored)
@@ -88,7 +98,7 @@ def answers_of(
 def refuse_other_labels(name: str, model: Model, dataset: Dataset) -> None:
     """Raises: MeasurementError when the data set's labels are not the model's."""
     if not dataset.manifest.labelled:
-        raise MeasurementError(f"'{name}' cannot be measured: its data set has no labels. Name another with measure: {{data: STAGE}}.")
+        raise MeasurementError(f"'{name}' cannot be measured: its data has no labels; name others by measure.data.")
     ours, theirs = model.manifest.labels, dataset.manifest.labels
     if (model.manifest.task, ours) != (dataset.manifest.task, theirs):
         raise MeasurementError(
@@ -111,7 +121,15 @@ def compared(this: Answers, other: Answers, model: Model, *, against: str, store
 
 
 def _answer(
-    model: Model, dataset: Dataset, folder: Path, *, name: str, split: str, batch_size: int, threads: int, progress: Progress
+    model: Model,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    name: str,
+    split: str,
+    batch_size: int,
+    threads: int,
+    progress: Progress,
 ) -> None:
     """Run the model over the split and keep answers and figures."""
     from compress.data.rows import load_split, targets_of, texts_of
@@ -124,7 +142,12 @@ def _answer(
     encoder = TextEncoder.load(model.path, max_length=model.manifest.max_length)
     predictor = open_model(model, threads=threads)
     logits = predict_all(
-        predictor, encoder, texts_of(rows), batch_size=batch_size, progress=progress, description=f"{name}: {split} rows"
+        predictor,
+        encoder,
+        texts_of(rows),
+        batch_size=batch_size,
+        progress=progress,
+        description=f"{name}: {split} rows",
     )
     metrics = measure(logits, targets, task=model.manifest.task, labels=model.manifest.labels)
     np.save(folder / "logits.npy", logits, allow_pickle=False)
@@ -164,7 +187,9 @@ def _compare(this: Answers, other: Answers, model: Model) -> Mapping[str, Any]:
     return {
         "drops": {name: figure.model_dump() for name, figure in _figures(paired.drops).items()},
         "ratios": {name: figure.model_dump() for name, figure in _figures(paired.ratios).items()},
-        "agreement": {"value": paired.agreement.value, "interval": paired.agreement.interval} if paired.agreement else None,
+        "agreement": {"value": paired.agreement.value, "interval": paired.agreement.interval}
+        if paired.agreement
+        else None,
         "p_value": paired.p_value,
     }
 

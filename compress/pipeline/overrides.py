@@ -12,14 +12,14 @@ from dataclasses import replace
 from compress.pipeline.mistakes import Mistakes
 from compress.pipeline.nodes import Entry, Items, Node, Place, Scalar, Table, scalar_at
 from compress.pipeline.suggestions import did_you_mean, shown
-from compress.pipeline.yaml_syntax import YamlProblem
+from compress.pipeline.yaml_syntax import YamlError
 from compress.pipeline.yaml_tree import parse
 
 STAGES = "stages"
 Loc = tuple[int | str, ...]
 
 
-class OverrideProblem(ValueError):
+class OverrideError(ValueError):
     """What is wrong with one override, without its place."""
 
 
@@ -35,8 +35,8 @@ def overridden(
             put = _put(root, loc, _value(override, place, environ, mistakes), place, ())
             assert isinstance(put, Table)
             root, locs = put, [*locs, loc]
-        except (OverrideProblem, YamlProblem) as problem:
-            mistakes.add(place, problem.message if isinstance(problem, YamlProblem) else str(problem))
+        except (OverrideError, YamlError) as problem:
+            mistakes.add(place, problem.message if isinstance(problem, YamlError) else str(problem))
     return root, locs
 
 
@@ -44,7 +44,7 @@ def _value(override: str, place: Place, environ: Mapping[str, str], mistakes: Mi
     """The part behind `=` as a tree in which everything is at `place`."""
     _, equals, text = override.partition("=")
     if not equals:
-        raise OverrideProblem("a '=' is missing: write --set stage.field=value")
+        raise OverrideError("a '=' is missing: write --set stage.field=value")
     node = parse(text, place.source, environ=environ, mistakes=mistakes)
     return Scalar(place, None, "") if node is None else _at(node, place)
 
@@ -66,9 +66,9 @@ def _loc(root: Table, path: str, fields: Sequence[str]) -> Loc:
     names = _stage_names(root)
     if first not in names:
         known = [*fields_without_stages(fields), *names]
-        raise OverrideProblem(f"there is no stage '{first}'{did_you_mean(first, known, kind='known')}")
+        raise OverrideError(f"there is no stage '{first}'{did_you_mean(first, known, kind='known')}")
     if not rest:
-        raise OverrideProblem(f"names the whole stage: write --set {first}.FIELD=value")
+        raise OverrideError(f"names the whole stage: write --set {first}.FIELD=value")
     return (STAGES, names.index(first), *_parts(rest))
 
 
@@ -79,7 +79,7 @@ def fields_without_stages(fields: Sequence[str]) -> list[str]:
 
 def _parts(path: str) -> Loc:
     if path and not all(path.split(".")):
-        raise OverrideProblem("a name is missing beside a '.'")
+        raise OverrideError("a name is missing beside a '.'")
     return tuple(path.split(".")) if path else ()
 
 
@@ -97,7 +97,7 @@ def _put(node: Node | None, loc: Loc, value: Node, place: Place, above: Loc) -> 
     if isinstance(node, Items):
         return _put_in_items(node, loc, value, place, above)
     if isinstance(node, Scalar) and node.value is not None:
-        raise OverrideProblem(f"'{_dotted(above)}' is {shown(node.value)}: it has no '{loc[0]}'")
+        raise OverrideError(f"'{_dotted(above)}' is {shown(node.value)}: it has no '{loc[0]}'")
     entries = dict(node.entries) if isinstance(node, Table) else {}
     key, rest = _key(entries, loc)
     old = entries.get(key)
@@ -111,7 +111,7 @@ def _put_in_items(node: Items, loc: Loc, value: Node, place: Place, above: Loc) 
     index, count = str(loc[0]), len(node.items)
     if not index.isdecimal() or int(index) >= count:
         counted = f"has {count} item{'s' if count != 1 else ''}, counted from 0"
-        raise OverrideProblem(f"'{_dotted(above)}' is a list and {counted}: it has no '{index}'")
+        raise OverrideError(f"'{_dotted(above)}' is a list and {counted}: it has no '{index}'")
     items = list(node.items)
     items[int(index)] = _put(items[int(index)], loc[1:], value, place, (*above, int(index)))
     return Items(node.place, tuple(items))

@@ -13,10 +13,15 @@ from compress.reporting.terminal import PlannedStage
 
 
 def plan_file(
-    file: Path, *, overrides: Sequence[str], store: Path, again_from: str | None = None, progress: Progress | None = None
+    file: Path,
+    *,
+    overrides: Sequence[str],
+    store: Path,
+    again_from: str | None = None,
+    progress: Progress | None = None,
 ) -> list[PlannedStage]:
     """One row a stage. Raises: ConfigurationError, StoreError."""
-    pipeline = load_checked(file, overrides=overrides, again_from=again_from).pipeline
+    pipeline = load_checked(file, overrides=overrides, again_from=again_from).spec
     return plan(pipeline, Store(store, progress=progress), again_from=again_from)
 
 
@@ -27,7 +32,9 @@ def plan(pipeline: Pipeline, store: Store, *, again_from: str | None = None) -> 
     digests: dict[str, str] = {}
     rows = []
     for step in pipeline.stages:
-        found, why = ((None, "made again, as --from says") if step.name in again else _look_up(step, pipeline, store, digests))
+        found, why = (
+            (None, "made again, as --from says") if step.name in again else _look_up(step, pipeline, store, digests)
+        )
         if found is not None:
             digests[step.name] = found.digest
         rows.append(PlannedStage(step.name, step.step, found is not None, why))

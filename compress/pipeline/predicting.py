@@ -33,7 +33,9 @@ def read_rows(source: str, columns: Sequence[str]) -> Iterator[Row]:
         raise ConfigurationError(f"--input {source}: needs a file ending in .csv or .jsonl, or - for one text a line.")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from _with_columns(path, csv.DictReader(file) if path.suffix == ".csv" else _json_lines(file, path), columns)
+            yield from _with_columns(
+                path, csv.DictReader(file) if path.suffix == ".csv" else _json_lines(file, path), columns
+            )
     except FileNotFoundError:
         raise ConfigurationError(f"--input {source}: there is no such file.") from None
     except UnicodeDecodeError as error:
@@ -58,15 +60,27 @@ def write_rows(answers: Iterable[tuple[Row, Prediction]], file: TextIO, *, as_cs
     count = 0
     writer: Any = None
     for row, prediction in answers:
-        flat = {**row, "label": prediction.label, **{f"probability:{name}": p for name, p in prediction.probabilities.items()}}
+        flat = {
+            **row,
+            "label": prediction.label,
+            **{f"probability:{name}": p for name, p in prediction.probabilities.items()},
+        }
         if as_csv:
             writer = writer or _header(file, list(flat))
             writer.writerow(flat)
         else:
-            nested = {**row, "label": prediction.label, "probabilities": prediction.probabilities}
-            file.write(json.dumps(nested, ensure_ascii=False) + "\n")
+            file.write(json.dumps(_nested(row, prediction), ensure_ascii=False) + "\n")
         count += 1
     return count
+
+
+def lines(answers: Iterable[tuple[Row, Prediction]], *, as_json: bool) -> Iterator[str]:
+    """Each answer as a line for people, or as a JSON object."""
+    for row, prediction in answers:
+        if as_json:
+            yield json.dumps(_nested(row, prediction), ensure_ascii=False)
+        else:
+            yield f"{_in_words(prediction)}\t{next(iter(row.values()))}"
 
 
 @contextmanager
@@ -81,6 +95,34 @@ def output_file(path: Path) -> Iterator[TextIO]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _nested(row: Row, prediction: Prediction) -> Row:
+    """The row with its answer, for JSON."""
+    if prediction.value is not None:
+        return {**row, "value": prediction.value}
+    return {
+        **row,
+        "label": prediction.label,
+        "labels": list(prediction.labels),
+        "probabilities": prediction.probabilities,
+    }
+
+
+def _flat(prediction: Prediction) -> Row:
+    """The answer as columns."""
+    if prediction.value is not None:
+        return {"predicted": prediction.value}
+    shares = {f"probability:{name}": round(share, 6) for name, share in prediction.probabilities.items()}
+    return {"predicted": "|".join(prediction.labels), **shares}
+
+
+def _in_words(prediction: Prediction) -> str:
+    """The answer for people: what and how sure."""
+    if prediction.value is not None:
+        return f"{prediction.value:.4f}"
+    labels = prediction.labels or ("none",)
+    return ", ".join(f"{name} {prediction.probabilities.get(name, 0):.3f}" for name in labels)
 
 
 def _header(file: TextIO, names: list[str]) -> Any:
@@ -106,5 +148,7 @@ def _with_columns(path: Path, rows: Iterable[Row], columns: Sequence[str]) -> It
             if row.get(column) is None:
                 known = [name for name in row if name]
                 meant = did_you_mean(column, known, kind="its columns")
-                raise ConfigurationError(f"{path}, row {number}: there is no column '{column}'{meant}. Name it with --column.")
+                raise ConfigurationError(
+                    f"{path}, row {number}: there is no column '{column}'{meant}. Name it with --column."
+                )
         yield row

@@ -86,7 +86,9 @@ def _add_measures(manifest: Path, stage: StageEntry) -> None:
     """The published manifest also says what was measured."""
     said = json.loads(manifest.read_text(encoding="utf-8"))
     measured = stage.model_dump(mode="json", include={"measures", "comparisons", "verdicts"})
-    write_text(manifest, json.dumps({**said, "digest": stage.artifact and stage.artifact.digest, **measured}, indent=2) + "\n")
+    write_text(
+        manifest, json.dumps({**said, "digest": stage.artifact and stage.artifact.digest, **measured}, indent=2) + "\n"
+    )
 
 
 def _replace(new: Path, home: Path) -> None:

@@ -7,14 +7,11 @@ from pathlib import Path
 from compress.benchmarking.machine import environment
 from compress.chain.provenance import now, provenance
 from compress.chain.store import Store
-from compress.errors import ConfigurationError
 from compress.extras import require
 from compress.pipeline.check import load_checked
 from compress.pipeline.publishing import publish
 from compress.pipeline.recording import Recording
 from compress.pipeline.runner import Runner
-from compress.pipeline.spec import Pipeline
-from compress.pipeline.suggestions import did_you_mean
 from compress.progress import Progress, Silent
 from compress.reporting.schema import Report
 
@@ -46,15 +43,16 @@ def run_file(
         StoreError: store or runs cannot be written.
     """
     recording = Recording(progress or Silent())
-    loaded = load_checked(file, overrides=overrides)
-    _check_stage(loaded.pipeline, again_from)
+    loaded = load_checked(file, overrides=overrides, again_from=again_from)
+    for warning in loaded.warnings:
+        recording.warn(warning)
     require("train")
     started, clock = now(), time.perf_counter()
-    runner = Runner(loaded.pipeline, store=Store(store, progress=recording), progress=recording, again_from=again_from)
+    runner = Runner(loaded.spec, store=Store(store, progress=recording), progress=recording, again_from=again_from)
     runner.run()
     report = Report(
-        pipeline=loaded.pipeline.name,
-        seed=loaded.pipeline.seed,
+        pipeline=loaded.spec.name,
+        seed=loaded.spec.seed,
         started=started,
         seconds=round(time.perf_counter() - clock, 3),
         passed=runner.passed,
@@ -73,9 +71,3 @@ def exit_code(report: Report, *, strict: bool) -> int:
         return 4
     bad = {"fail", "within_noise"} if strict else {"fail"}
     return 3 if any(verdict.verdict in bad for stage in report.stages for verdict in stage.verdicts) else 0
-
-
-def _check_stage(pipeline: Pipeline, name: str | None) -> None:
-    names = [step.name for step in pipeline.stages]
-    if name is not None and name not in names:
-        raise ConfigurationError(f"--from: there is no stage '{name}'{did_you_mean(name, names)}; there are {', '.join(names)}.")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from compress.chain.artifacts import Artifact, Dataset, Model, artifact_of
+from compress.chain.gates import Verdict
 from compress.chain.key import key_of, said_by
 from compress.chain.step import Step, edges
 from compress.chain.store import Store
@@ -33,12 +34,14 @@ class Runner:
         self.outcomes = {step.name: Outcome(step) for step in pipeline.stages}
         names = list(self.outcomes)
         self._again = frozenset(names[names.index(again_from) :]) if again_from else frozenset()
-        self.measuring = Measuring(pipeline, store=store, progress=progress, outcomes=self.outcomes)
+        self.measuring = Measuring(pipeline, store=store, outcomes=self.outcomes)
 
     @property
     def passed(self) -> bool:
         """Every stage is there and no gate failed."""
-        return all(outcome.artifact and not outcome.error and not outcome.failed_gate for outcome in self.outcomes.values())
+        return all(
+            outcome.artifact and not outcome.error and not outcome.failed_gate for outcome in self.outcomes.values()
+        )
 
     def run(self) -> None:
         """Make, measure and judge every stage, up to the first that fails."""
@@ -60,7 +63,11 @@ class Runner:
         said = said_by(step, seed=self.pipeline.seed, inputs=inputs, digests=self.store.digests)
         outcome.key, kind = key_of(said), step.produces().__name__
         stored = self.store.make(
-            outcome.key, kind=kind, said=said, build=lambda folder: self._build(step, folder, made), again=step.name in self._again
+            outcome.key,
+            kind=kind,
+            said=said,
+            build=lambda folder: self._build(step, folder, made),
+            again=step.name in self._again,
         )
         self.store.touch(stored)
         outcome.stored, outcome.artifact = stored, artifact_of(kind, stored.path, stored.digest)
@@ -74,7 +81,7 @@ class Runner:
         seed = step.seed if step.seed is not None else self.pipeline.seed
         self.progress.say(f"{step.name}: {step.step} …")
         step.run(StageWorkspace(folder, seed=seed, progress=recording, store=self.store, made=made))
-        return {"warnings": recording.warnings}
+        return {"warnings": recording.warnings, "pipeline": self.pipeline.name, "stage": step.name}
 
     def _measure_and_judge(self, outcome: Outcome) -> None:
         """Take the figures of a model, compare it, and hold its gates against them."""
@@ -116,11 +123,13 @@ def _done(outcome: Outcome) -> str:
     return f"made in {outcome.stored.seconds:.1f} s"
 
 
-def _said(name: str, verdict: Any) -> str:
+def _said(name: str, verdict: Verdict) -> str:
+    """A verdict that is not `pass`, in words."""
     against = f" against '{verdict.against}'" if verdict.against else ""
     reach = f" (95% interval {verdict.interval[0]:.4g} to {verdict.interval[1]:.4g})" if verdict.interval else ""
-    word = {"fail": "fails", "within_noise": "is within noise of"}[verdict.verdict]
-    return f"stage '{name}' {word} its gate {verdict.gate}{against}: measured {verdict.measured:.4g}{reach}, limit {verdict.limit:.4g}"
+    word = "fails" if verdict.verdict == "fail" else "is within noise of"
+    gate = f"its gate {verdict.gate}{against}: measured {verdict.measured:.4g}{reach}, limit {verdict.limit:.4g}"
+    return f"stage '{name}' {word} {gate}"
 
 
 def _unexpected(error: BaseException) -> str:

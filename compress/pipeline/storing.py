@@ -17,7 +17,9 @@ DAY_SECONDS = 86_400
 def open_existing(root: Path) -> Store:
     """The store at `root`. Raises: ConfigurationError when there is none: listing makes no folders."""
     if not (root / "artifacts").is_dir():
-        raise ConfigurationError(f"there is no store at '{root}': name one with --store; `compress run` makes .compress here.")
+        raise ConfigurationError(
+            f"there is no store at '{root}': name one with --store; `compress run` makes .compress here."
+        )
     return Store(root)
 
 

@@ -12,7 +12,7 @@ VARIABLE = re.compile(r"(?P<escaped>\$\$\{)|\$\{(?P<inside>[^}]*)(?P<closed>\})?
 ENVIRONMENT = re.compile(r"^env:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?$", re.DOTALL)
 
 
-class VariableProblem(ValueError):
+class VariableError(ValueError):
     """A variable that cannot be filled in; the message is a sentence without a place."""
 
 
@@ -22,7 +22,7 @@ def has_variable(text: str) -> bool:
 
 
 def filled_in(text: str, environ: Mapping[str, str]) -> str:
-    """`text` with every variable replaced. Raises: VariableProblem."""
+    """`text` with every variable replaced. Raises: VariableError."""
     return VARIABLE.sub(lambda found: _value(found, environ), text)
 
 
@@ -31,13 +31,13 @@ def _value(found: re.Match[str], environ: Mapping[str, str]) -> str:
         return "${"
     known = ENVIRONMENT.match(found["inside"]) if found["closed"] else None
     if known is None:
-        raise VariableProblem(
+        raise VariableError(
             f"'{found[0]}' is no variable: write ${{env:NAME}} or ${{env:NAME:-default}}, or $${{ for a literal ${{"
         )
     value = environ.get(known["name"]) or known["default"]
     if value is None:
         state = "empty" if known["name"] in environ else "not set"
-        raise VariableProblem(
+        raise VariableError(
             f"the environment variable '{known['name']}' is {state}: set it, or write ${{env:{known['name']}:-default}}"
         )
     return value

@@ -9,9 +9,9 @@ from pydantic_core import ErrorDetails
 from compress.chain.outside import LocalPath
 from compress.chain.step import NAME_PATTERN, Input
 from compress.pipeline.annotations import models, tags
-from compress.pipeline.locating import STAGES, Located, Loc
+from compress.pipeline.locating import STAGES, Loc, Located
 from compress.pipeline.nodes import Items, Scalar, plain
-from compress.pipeline.suggestions import article, did_you_mean, either, shown
+from compress.pipeline.suggestions import article, closest, did_you_mean, either, shown
 
 NAME_RULE = "must begin with a letter and hold letters, digits, '_' and '-' only, 64 at most"
 UNION = "union"
@@ -27,7 +27,8 @@ class Told:
 
 def of_union(like: ErrorDetails, *, needs: Sequence[str], choices: Sequence[str]) -> ErrorDetails:
     """The error that no member of a union fits."""
-    return {"type": UNION, "loc": like["loc"], "msg": "", "input": like["input"], "ctx": {"needs": needs, "choices": choices}}
+    context = {"needs": needs, "choices": choices}
+    return {"type": UNION, "loc": like["loc"], "msg": "", "input": like["input"], "ctx": context}
 
 
 def dotted(path: Loc) -> str:
@@ -41,8 +42,15 @@ def in_words(told: Told) -> str:
     special = _SPECIAL.get(told.error["type"])
     if special is not None:
         return special(told)
-    subject = dotted(told.at.path)
-    return f"{subject} {need(told)}{_found(told)}{_meant(told)}".strip()
+    subject, text = dotted(told.at.path), need(told)
+    if not text.startswith(_PREDICATES):  # a whole sentence of the step's
+        return f"{subject}: {text}" if subject else text
+    return f"{subject} {text}{_found(told)}{_meant(told)}".strip()
+
+
+def meant_key(told: Told) -> str | None:
+    """The key that an unknown one was meant to be."""
+    return closest(str(told.at.path[-1]), told.at.siblings)
 
 
 def need(told: Told) -> str:
@@ -55,10 +63,11 @@ def need(told: Told) -> str:
     if kind in {"string_type", "string_too_short"} and (special := _kind_of_text(told.at.types)):
         return f"must be {special}"
     if kind in _NEEDS:
-        return _NEEDS[kind].format(**{name: _bound(value) for name, value in context.items()})
+        text = _NEEDS[kind].format(**{name: _bound(value) for name, value in context.items()})
+        return text.replace(" 1 items", " 1 item")
     if kind in {"value_error", "assertion_error"}:
-        return str(context["error"])
-    return told.error["msg"][:1].lower() + told.error["msg"][1:]
+        return str(context["error"]).rstrip(".")
+    return told.error["msg"].rstrip(".")
 
 
 def expected(error: ErrorDetails) -> list[str]:
@@ -89,7 +98,7 @@ def _kind_of_text(types: Sequence[Any]) -> str | None:
 def _found(told: Told) -> str:
     """`, found -2`, with the variable that it came from."""
     node, kind = told.at.node, told.error["type"]
-    if node is None or (kind in {"value_error", "assertion_error"} and not isinstance(node, Scalar)):
+    if node is None or (kind not in {*_NEEDS, UNION} and not isinstance(node, Scalar)):
         return ""
     if kind in {"too_short", "too_long"} and isinstance(node, Items):
         return f", found {len(node.items)}"
@@ -98,7 +107,7 @@ def _found(told: Told) -> str:
     number_for_text = kind in {"string_type", UNION} and isinstance(node.value, int | float) and _takes_text(told)
     advice = f": put it in quotes, '{node.text}'" if number_for_text else ""
     variable = f" (from {node.variable})" if node.variable is not None else ""
-    return f", found {node.text if number_for_text else shown(node.value)}{variable}{advice}"
+    return f", found {shown(node.value) if isinstance(node.value, str | None) else node.text}{variable}{advice}"
 
 
 def _takes_text(told: Told) -> bool:
@@ -137,17 +146,19 @@ def _missing(told: Told) -> str:
     """`needs 'teacher', the name of an earlier stage that makes a Checkpoint`."""
     key, owner = told.at.path[-1], _owner(told)
     if isinstance(key, int):
-        return f"{owner} has too few items"
+        return f"{owner} must have {len(told.at.siblings)} items, found fewer"
     what = next((f", {edge_words(kind)}" for kind in told.at.types if get_origin(kind) is Input), "")
-    return f"{owner} needs '{key}'{what}".strip()
+    whole = "" if told.at.stage is not None else "the file"
+    return f"{owner or whole} needs '{key}'{what}".strip()
 
 
 def _unknown_tag(told: Told) -> str:
     """`unknown step 'distil'; did you mean 'distill'?`."""
-    (name,), tag = _quoted(told.error["ctx"]["discriminator"]), str(told.error["ctx"]["tag"])
+    context = told.error["ctx"]
+    (name,), tag = _quoted(context["discriminator"]), str(context["tag"])
     subject = dotted(told.at.path)
     where = f" in {subject}" if subject else ""
-    return f"unknown {name} '{tag}'{where}{did_you_mean(tag, _quoted(told.error['ctx']['expected_tags']), kind='known')}"
+    return f"unknown {name} '{tag}'{where}{did_you_mean(tag, _quoted(context['expected_tags']), kind='known')}"
 
 
 def _no_tag(told: Told) -> str:
@@ -157,6 +168,7 @@ def _no_tag(told: Told) -> str:
     return f"{dotted(told.at.path)} needs '{name}': {either(known)}".strip()
 
 
+_PREDICATES = ("must ", "needs ")
 _SPECIAL: Mapping[str, Callable[[Told], str]] = {
     "extra_forbidden": _unknown_key,
     "missing": _missing,
@@ -189,6 +201,6 @@ _NEEDS = {
     "model_attributes_type": "must be a mapping",
     "none_required": "must be left out",
     "literal_error": "must be {expected}",
-    "too_short": "must have at least {min_length} item(s)",
-    "too_long": "must have at most {max_length} item(s)",
+    "too_short": "must have at least {min_length} items",
+    "too_long": "must have at most {max_length} items",
 }

@@ -1,4 +1,4 @@
-"""What a running step may touch: its folder, its inputs, the cache. The one implementation of `chain.step.Workspace`."""
+"""What a running step may touch: its folder, its inputs, the cache; implements `chain.step.Workspace`."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -44,5 +44,7 @@ def dataset_by_digest(digest: str, *, made: Mapping[str, Artifact], store: Store
             return artifact
     stored = store.by_digest(digest)
     if stored is None:
-        raise StoreError(f"the data set {digest[:12]} that a model was trained on is not in the store: run its stage again.")
+        raise StoreError(
+            f"the data set {digest[:12]} that a model was trained on is not in the store: run its stage again."
+        )
     return Dataset(stored.path, stored.digest)

@@ -20,11 +20,11 @@ from compress.pipeline.explaining import explain, refuse_booleans, sentence
 from compress.pipeline.graph import Broken, check_stages, idle_stages
 from compress.pipeline.locating import STAGES, locate
 from compress.pipeline.mistakes import Mistakes
-from compress.pipeline.nodes import Items, Node, Place, Table, plain, scalar_at
+from compress.pipeline.nodes import Items, Node, Scalar, Table, plain, scalar_at
 from compress.pipeline.overrides import overridden
 from compress.pipeline.spec import Pipeline, registered, spec_of
 from compress.pipeline.suggestions import shown
-from compress.pipeline.yaml_syntax import YamlProblem
+from compress.pipeline.yaml_syntax import YamlError
 from compress.pipeline.yaml_text import read_text
 from compress.pipeline.yaml_tree import parse
 
@@ -66,8 +66,9 @@ def read_pipeline(
     spec = registered() if steps is None else spec_of(steps)
     try:
         written = parse(text, str(path), environ=environ, mistakes=mistakes)
-    except YamlProblem as problem:
-        raise ConfigurationError(*mistakes.sentences(), str(problem)) from None
+    except YamlError as problem:
+        mistakes.add(problem.place, problem.message)
+        raise mistakes.error() from None
     table = _table(written, path)
     fields = list(spec.model_fields)
     root, put = overridden(table, overrides, fields=fields, environ=environ, mistakes=mistakes)
@@ -125,24 +126,24 @@ class _Validation:
         return [self._stage(item) for item in items]
 
     def _stage(self, item: Node) -> Step | Broken:
-        alone = self._alone({STAGES: [plain(item)]})
-        if alone is not None:
-            return alone.stages[0]
+        try:
+            alone = self._spec.model_validate({"name": "alone", STAGES: [plain(item)]}, context=self._context)
+        except ValidationError:
+            return self._broken(item)
+        return alone.stages[0]
+
+    def _broken(self, item: Node) -> Broken:
+        """The name, and what its step would make."""
         members = alternatives(self._spec.model_fields[STAGES].annotation.__args__[0])  # type: ignore[union-attr]
         classes = tagged(members, str(scalar_at(item, "step")))
         return Broken(str(scalar_at(item, "name") or ""), classes[0].produces() if classes else None)
 
     def _measure(self) -> Measure:
         """`measure` if that is valid, the defaults otherwise."""
-        alone = self._alone({"measure": self._values.get("measure", {}), STAGES: []})
-        return alone.measure if alone else Measure()
-
-    def _alone(self, values: Mapping[str, Any]) -> Pipeline | None:
-        """A pipeline of these values only; None when they are not valid."""
         try:
-            return self._spec.model_validate({"name": "alone", **values}, context=self._context)
+            return Measure.model_validate(self._values.get("measure", {}))
         except ValidationError:
-            return None
+            return Measure()
 
 
 def _paths_of_overrides(
@@ -152,16 +153,17 @@ def _paths_of_overrides(
     values = plain(root)
     changed = False
     for loc, value in leaves(pipeline):
-        if isinstance(value, LocalPath) and any(_same(loc[: len(prefix)], prefix) for prefix in put):
+        if isinstance(value, LocalPath) and isinstance(locate(root, loc).node, Scalar) and _below_any(loc, put):
             *above, last = loc
             _at(values, above)[last] = type(value).parse(str(_at(values, loc)), Path.cwd())
             changed = True
     return spec.model_validate(values, context={"folder": folder}) if changed else pipeline
 
 
-def _same(one: Loc, other: Loc) -> bool:
-    """Indices in overrides are text."""
-    return [str(part) for part in one] == [str(part) for part in other]
+def _below_any(loc: Loc, prefixes: Sequence[Loc]) -> bool:
+    """Whether `loc` is one of the places or below one; indices in overrides are text."""
+    said = [str(part) for part in loc]
+    return any(said[: len(prefix)] == [str(part) for part in prefix] for prefix in prefixes)
 
 
 def _at(values: Any, loc: Sequence[int | str]) -> Any:

@@ -15,7 +15,7 @@ DEEPEST = 50
 
 _WORDS = {
     "found character '\\t' that cannot start any token": "a tab: YAML is indented with spaces",
-    "mapping values are not allowed here": "a ':' where none is expected: indent the line as those above, or put the text in quotes",
+    "mapping values are not allowed here": "a ':' where none is expected: indent as above, or put the text in quotes",
     "expected <block end>, but found '<block mapping start>'": "the indentation fits no line above",
     "expected <block end>, but found '<block sequence start>'": "the indentation fits no line above",
     "expected <block end>, but found '-'": "the indentation fits no line above",
@@ -23,14 +23,14 @@ _WORDS = {
     "expected <block end>, but found '?'": "the indentation fits no line above",
     "could not find expected ':'": "a ':' is missing: every line is `key: value` or `- item`",
     "found unexpected end of stream": "the quotes are never closed",
-    "expected a single document in the stream": "a second document begins (---): a pipeline file holds one",
+    "but found another document": "a second document begins (---): a pipeline file holds one",
     "expected the node content, but found '<stream end>'": "the file ends inside [ ] or { }",
     "sequence entries are not allowed here": "a '-' where no list item can stand: begin the list on a line of its own",
 }
 _STARTS_NO_VALUE = "found character '"
 
 
-class YamlProblem(ValueError):
+class YamlError(ValueError):
     """What ends the reading of a file."""
 
     def __init__(self, place: Place, message: str) -> None:
@@ -50,7 +50,7 @@ class _Loader(yaml.SafeLoader):
         self._nodes += 1
         self._depth += 1
         if self._nodes > MOST_NODES or self._depth > DEEPEST:
-            raise TooMuch(self.peek_event().start_mark)
+            raise TooMuchError(self.peek_event().start_mark)  # type: ignore[no-untyped-call]
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
@@ -62,18 +62,18 @@ class _Loader(yaml.SafeLoader):
         return str(super().resolve(kind, value, (False, True)))  # type: ignore[no-untyped-call]
 
 
-class TooMuch(Exception):  # noqa: N818  never leaves this room
+class TooMuchError(Exception):
     """More nodes or deeper ones than any pipeline has."""
 
     def __init__(self, mark: yaml.Mark) -> None:
         self.mark = mark
 
 
-def too_much(place: Place) -> YamlProblem:
+def too_much(place: Place) -> YamlError:
     """The error for a file beyond the limits."""
-    return YamlProblem(
+    return YamlError(
         place,
-        f"more than {MOST_NODES:,} values (aliases counted each time) or deeper than {DEEPEST} levels: this is no pipeline",
+        f"more than {MOST_NODES:,} values (an alias counts as what it names) or {DEEPEST} levels: this is no pipeline",
     )
 
 
@@ -83,24 +83,24 @@ def place_of(mark: yaml.Mark, source: str) -> Place:
 
 
 def compose(text: str, source: str) -> yaml.Node | None:
-    """The root node; None for an empty text. Raises: YamlProblem."""
+    """The root node; None for an empty text. Raises: YamlError."""
     try:
         loader = _Loader(text)
         try:
             return loader.get_single_node()
         finally:
             loader.dispose()
-    except TooMuch as error:
+    except TooMuchError as error:
         raise too_much(place_of(error.mark, source)) from None
     except yaml.MarkedYAMLError as error:
         raise _problem(error, text, source) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         place = Place(source, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
-        raise YamlProblem(place, f"the character {ord(text[error.position]):#06x} may not stand in YAML") from None
+        raise YamlError(place, f"the character {ord(text[error.position]):#06x} may not stand in YAML") from None
 
 
-def _problem(error: yaml.MarkedYAMLError, text: str, source: str) -> YamlProblem:
+def _problem(error: yaml.MarkedYAMLError, text: str, source: str) -> YamlError:
     """The syntax error in plain words, where it was noticed; for quotes, where they were opened."""
     problem = error.problem or "cannot be read"
     unclosed = problem == "found unexpected end of stream"
@@ -109,7 +109,7 @@ def _problem(error: yaml.MarkedYAMLError, text: str, source: str) -> YamlProblem
     message = _WORDS.get(problem) or _worded(problem, error)
     if _bare_variable(text, mark.line):
         message += "; inside { } and [ ] put quotes around ${…}"
-    return YamlProblem(place_of(mark, source), message)
+    return YamlError(place_of(mark, source), message)
 
 
 def _worded(problem: str, error: yaml.MarkedYAMLError) -> str:
@@ -117,9 +117,10 @@ def _worded(problem: str, error: yaml.MarkedYAMLError) -> str:
         return f"a value cannot begin with {problem.removeprefix('found character ').split(' ')[0]}: put it in quotes"
     if problem.startswith("found undefined alias"):
         return f"the alias *{problem.split(chr(39))[1]} names no anchor above"
-    if problem.startswith("expected ',' or"):
+    if problem.startswith("expected ',' or") and error.context_mark is not None:
+        opened = error.context_mark
         closing = problem.split("'")[3]
-        return f"a ',' or the closing '{closing}' is missing"
+        return f"a ',' or '{closing}' is missing for what opens at {opened.line + 1}:{opened.column + 1}"
     context = f" {error.context}" if error.context else ""
     return f"not YAML: {problem}{context}"
 

@@ -23,9 +23,8 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
     if len(content) > LARGEST_BYTES:
-        raise ConfigurationError(
-            f"{path}: holds {path.stat().st_size / 1e6:.1f} MB; a pipeline file is text of at most {LARGEST_BYTES / 1e6:.0f} MB"
-        )
+        size_mb, most_mb = path.stat().st_size / 1e6, LARGEST_BYTES / 1e6
+        raise ConfigurationError(f"{path}: holds {size_mb:.1f} MB; a pipeline file is text of at most {most_mb:.0f} MB")
     return _decoded(content, path)
 
 

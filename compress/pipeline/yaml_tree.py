@@ -7,7 +7,7 @@ import yaml
 from compress.pipeline.mistakes import Mistakes
 from compress.pipeline.nodes import Entry, Items, Node, Place, Scalar, Table
 from compress.pipeline.suggestions import shown
-from compress.pipeline.variables import VariableProblem, filled_in, has_variable
+from compress.pipeline.variables import VariableError, filled_in, has_variable
 from compress.pipeline.yaml_scalars import value_of
 from compress.pipeline.yaml_syntax import DEEPEST, MOST_NODES, PLAIN, compose, place_of, too_much
 
@@ -20,7 +20,7 @@ _MERGE = "<<"
 def parse(text: str, source: str, *, environ: Mapping[str, str], mistakes: Mistakes) -> Node | None:
     """The tree of a YAML text; None when it holds nothing. Mistakes that leave the rest readable are collected.
 
-    Raises: YamlProblem when the text is not YAML, or beyond the limits.
+    Raises: YamlError when the text is not YAML, or beyond the limits.
     """
     root = compose(text, source)
     return None if root is None else _Builder(source, environ, mistakes).node(root, depth=1)
@@ -55,7 +55,7 @@ class _Builder:
             variable = text
             try:
                 text = filled_in(text, self._environ)
-            except VariableProblem as problem:
+            except VariableError as problem:
                 self._mistakes.add(place, str(problem), settles=True)
         return Scalar(place, value_of(text) if node.tag in _TYPED else text, text, variable)
 

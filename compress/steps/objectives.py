@@ -22,6 +22,7 @@ class Logits(Frozen):
     """The teacher's answers, softened by a temperature (Hinton et al. 2015)."""
 
     kind: Literal["logits"]
+    """Which objective."""
     weight: float = Field(default=1.0, gt=0, le=1e6)
     """Factor in the sum of the objectives."""
     temperature: float = Field(default=2.0, gt=0, le=100)
@@ -32,6 +33,7 @@ class HardLabels(Frozen):
     """The labels of the data; unlabelled rows are left out."""
 
     kind: Literal["hard_labels"]
+    """Which objective."""
     weight: float = Field(default=1.0, gt=0, le=1e6)
     """Factor in the sum of the objectives."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
@@ -42,6 +44,7 @@ class HiddenStates(Frozen):
     """Hidden states of facing layers, projected when widths differ (TinyBERT, Jiao et al. 2020)."""
 
     kind: Literal["hidden_states"]
+    """Which objective."""
     weight: float = Field(default=1.0, gt=0, le=1e6)
     """Factor in the sum of the objectives."""
     layers: Annotated[tuple[tuple[Layer, Layer], ...], Field(min_length=1, max_length=1000)] | None = None
@@ -54,6 +57,7 @@ class AttentionRelations(Frozen):
     """Q-Q, K-K and V-V relations between tokens in one layer (MiniLMv2, Wang et al. 2021)."""
 
     kind: Literal["attention_relations"]
+    """Which objective."""
     weight: float = Field(default=1.0, gt=0, le=1e6)
     """Factor in the sum of the objectives."""
     relation_heads: int | None = Field(default=None, ge=1, le=1024)

@@ -4,9 +4,10 @@
 (long articles are about one subject) that is a bad order, so here the batches are shuffled again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 BATCHES_SORTED_TOGETHER = 50
@@ -15,8 +16,8 @@ BATCHES_SORTED_TOGETHER = 50
 class GroupedByLength(Sampler[int]):
     """Row numbers; every run of `batch_size` of them has like lengths. Another order in each pass, by `seed`."""
 
-    def __init__(self, lengths: Sequence[int] | np.ndarray[tuple[int, ...], np.dtype[np.int64]], *, batch_size: int, seed: int) -> None:
-        self._lengths = np.asarray(lengths)
+    def __init__(self, lengths: NDArray[np.int64], *, batch_size: int, seed: int) -> None:
+        self._lengths = lengths
         self._batch_size = batch_size
         self._random = np.random.default_rng(seed)
 
@@ -30,7 +31,7 @@ class GroupedByLength(Sampler[int]):
             together = order[start : start + span]
             yield from self._batches_of(together[np.argsort(self._lengths[together], kind="stable")])
 
-    def _batches_of(self, rows: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Iterator[int]:
+    def _batches_of(self, rows: NDArray[np.int64]) -> Iterator[int]:
         """Whole batches in random order; what does not fill one comes last, so that batches stay aligned."""
         left = len(rows) % self._batch_size
         first = int(self._random.integers(0, len(rows) - left + 1)) // self._batch_size * self._batch_size

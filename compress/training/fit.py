@@ -4,46 +4,27 @@ Knows modules, tokenised rows and a loss; not where they came from, and no artif
 kept in memory; the optimiser's state is not kept: a training that is interrupted starts again.
 """
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import datasets
 import numpy as np
-import torch
-from torch import Tensor, nn
-from transformers import EvalPrediction, Trainer, TrainingArguments
-from transformers.trainer_callback import PrinterCallback
+from torch import nn
 
 from compress.errors import TrainingError
 from compress.models.silence import quiet
 from compress.progress import Progress
 from compress.task import Task
-from compress.training.batches import GroupedByLength
 from compress.training.defaults import Plan
 from compress.training.losses import LossFunction, Targets, class_weights, supervised
 from compress.training.precision import computed_in
 from compress.training.report import FitReport
 from compress.training.together import Together
-from compress.training.tokenise import lengths_of
-from compress.training.validation import majority_of, no_better, validation_figures
+from compress.training.tokenise import Collate
+from compress.training.trainer import CheckedTrainer
+from compress.training.validation import Majority, majority_of, no_better
 from compress.training.watch import Best, Watch
 from compress.tuning.trainable import trainable_parameters
-
-CURVE_POINTS = 60
-VALIDATION_BATCH = 32
-
-
-class LossNotFiniteError(TrainingError):
-    """The loss is not a number; the model has its best state until then, if there was a validation."""
-
-    def __init__(self, step: int, loss: float, best_step: int | None, best: Mapping[str, float]) -> None:
-        self.step, self.best_step, self.best = step, best_step, dict(best)
-        super().__init__(
-            f"the loss is {loss} at step {step}: training stopped. Lower the learning rate, clip gradients "
-            "(`gradient_clipping: 1`) or compute in fp32 (`precision: fp32`), and look for empty or odd rows."
-        )
 
 
 def fit(
@@ -51,7 +32,7 @@ def fit(
     *,
     train: datasets.Dataset,
     validation: datasets.Dataset | None,
-    collate: Callable[[list[dict[str, Any]]], dict[str, Tensor]],
+    collate: Collate,
     plan: Plan,
     task: Task,
     labels: Sequence[str],
@@ -82,82 +63,50 @@ def fit(
         progress: told steps, with the loss.
         description: what the bar is called.
 
-    Raises: TrainingError when nothing trains or the loss is not finite (`LossNotFiniteError`).
+    Raises: TrainingError when nothing trains, labels are missing, or the loss is not finite (`LossNotFiniteError`:
+        the model then has its best state so far).
     """
     trainable = trainable_parameters(model)
     targets = _targets(train)
-    loss = loss or _task_loss(targets, plan, task=task, labels=labels)
+    loss = loss or _loss_of(targets, plan, task=task, labels=labels)
     together, best = Together(model, loss, extra), Best(model)
     with progress.track(description, plan.steps) as advance, quiet():
         watch = Watch(best, plan=plan, task=task, validated=validation is not None, advance=advance)
-        arguments = _arguments(plan, folder, rows=len(train), seed=seed)
-        trainer = _trainer(together, arguments, watch, train=train, validation=validation, collate=collate, plan=plan, task=task)
+        trainer = CheckedTrainer(
+            together, train=train, validation=validation, collate=collate, plan=plan, task=task, seed=seed,
+            folder=folder, watch=watch,
+        )  # fmt: skip
         try:
             trainer.train()
         finally:
             best.restore()
             model.zero_grad(set_to_none=True)
-            model.to("cpu").eval()
+            together.to("cpu").eval()
+    state, majority = trainer.state, _majority(targets, validation, task=task)
     report = FitReport(
-        steps=trainer.state.global_step, epochs=round(float(trainer.state.epoch or 0), 4),
-        best_step=trainer.state.global_step if best.step is None else best.step, learning_rate=plan.learning_rate,
+        steps=state.global_step, epochs=round(float(state.epoch or 0), 4),
+        best_step=state.global_step if best.step is None else best.step, learning_rate=plan.learning_rate,
         batch_size=plan.batch_size, precision=computed_in(plan.precision), trainable_parameters=trainable,
-        majority=None, curve=[watch.curve[step] for step in sorted(watch.curve)],
+        majority=majority.share, curve=watch.points(),
     )  # fmt: skip
-    return _judged(report, targets, validation, task=task, progress=progress)
+    warning = no_better(best.figures, majority, task=task) if best.figures else None
+    if warning is not None:
+        report.warnings.append(warning)
+        progress.warn(f"{description}: {warning}")
+    return report
 
 
-class _Trainer(Trainer):
-    """Checks each loss, groups batches by length, and validates on logits alone."""
-
-    def __init__(self, watch: Watch, best: Best, plan: Plan, **arguments: Any) -> None:
-        super().__init__(callbacks=[watch], **arguments)
-        self._watch, self._best, self._plan = watch, best, plan
-        self.remove_callback(PrinterCallback)
-
-    def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
-        """Raises: LossNotFiniteError before the optimiser has made the step."""
-        loss = super().training_step(model, inputs, num_items_in_batch)
-        self._watch.loss = float(loss) * self.current_gradient_accumulation_steps
-        if not np.isfinite(self._watch.loss):
-            raise LossNotFiniteError(self.state.global_step + 1, self._watch.loss, self._best.step, self._best.figures)
-        return loss
-
-    def prediction_step(
-        self, model: nn.Module, inputs: dict[str, Any], prediction_loss_only: bool, ignore_keys: Any = None  # noqa: FBT001
-    ) -> tuple[None, Tensor, Tensor]:
-        """Logits and labels; the loss is computed once over all rows."""
-        inputs = self._prepare_inputs(inputs)
-        with torch.no_grad():
-            return None, model(**inputs)["logits"].float(), inputs["labels"]
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        if not self._plan.group_by_length:
-            return super()._get_train_sampler(train_dataset)
-        lengths = lengths_of(self.train_dataset)
-        return GroupedByLength(lengths, batch_size=self.args.train_batch_size, seed=self.args.seed)
+def _loss_of(targets: Targets | None, plan: Plan, *, task: Task, labels: Sequence[str]) -> LossFunction:
+    """The task's own loss."""
+    if targets is None:
+        raise TrainingError("the training rows have no labels: use a labelled data set.")
+    weights = class_weights(plan.class_weights, targets, task=task, labels=labels)
+    return supervised(task=task, weights=weights, label_smoothing=plan.label_smoothing)
 
 
-def _trainer(
-    together: Together,
-    arguments: TrainingArguments,
-    watch: Watch,
-    best: Best,
-    *,
-    train: datasets.Dataset,
-    validation: datasets.Dataset | None,
-    collate: Callable[[list[dict[str, Any]]], dict[str, Tensor]],
-    plan: Plan,
-    task: Task,
-) -> _Trainer:
-    def figures(predicted: EvalPrediction) -> dict[str, float]:
-        found = validation_figures(np.asarray(predicted.predictions), np.asarray(predicted.label_ids), task=task)
-        if not np.isfinite(found["loss"]):
-            raise LossNotFiniteError(trainer.state.global_step, found["loss"], best.step, best.figures)
-        return found
+def _targets(rows: datasets.Dataset) -> Targets | None:
+    return np.asarray(rows.with_format("numpy")["labels"][:]) if "labels" in rows.column_names else None
 
-    trainer = _Trainer(
-        watch, best, plan, model=together, args=arguments, train_dataset=train, data_collator=collate,
-        eval_dataset=None if validation is None else _longest_first(validation), compute_metrics=figures,
-    )  # fmt: skip
-    return trainer
+
+def _majority(targets: Targets | None, validation: datasets.Dataset | None, *, task: Task) -> Majority:
+    return majority_of(targets, None if validation is None else _targets(validation), task=task)

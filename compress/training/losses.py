@@ -1,10 +1,11 @@
 """The supervised loss of each task, on logits; objectives of distillation are elsewhere."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -14,7 +15,8 @@ from compress.task import Task
 LossFunction = Callable[[nn.Module, dict[str, Tensor]], tuple[Tensor, Tensor]]
 """(model, batch with `labels` and `row`) → (loss, logits)."""
 
-Targets = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+Targets = NDArray[Any]
+"""Labels as in a data set, or logits, of all rows."""
 NOT_INPUTS = frozenset({"labels", "row"})
 
 
@@ -43,15 +45,15 @@ def task_loss(
     return functional.mse_loss(logits.squeeze(-1), labels.float())
 
 
-def supervised(
-    *, task: Task, weights: Tensor | None = None, label_smoothing: float = 0.0
-) -> LossFunction:
+def supervised(*, task: Task, weights: Tensor | None = None, label_smoothing: float = 0.0) -> LossFunction:
     """`task_loss` as a loss function of model and batch.
 
     Raises: TrainingError when labels are to be smoothed where there are no classes that exclude each other.
     """
     if label_smoothing and task != "text-classification":
-        raise TrainingError(f"training.label_smoothing needs classes that exclude each other, the task is {task}: set 0.")
+        raise TrainingError(
+            f"training.label_smoothing needs classes that exclude each other, the task is {task}: set 0."
+        )
 
     def loss(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         logits: Tensor = model(**inputs_of(batch)).logits

@@ -28,7 +28,9 @@ class FitReport:
     @property
     def best(self) -> dict[str, float]:
         """The validation figures of the state that was kept; empty without validation rows."""
-        found = [point["validation"] for point in self.curve if point["step"] == self.best_step and "validation" in point]
+        found = [
+            point["validation"] for point in self.curve if point["step"] == self.best_step and "validation" in point
+        ]
         return dict(found[-1]) if found else {}
 
     def details(self) -> dict[str, Any]:

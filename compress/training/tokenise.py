@@ -12,6 +12,7 @@ from typing import Any
 import datasets
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
@@ -45,7 +46,7 @@ def tokenise(
             encode, with_indices=True, batched=True, remove_columns=[n for n in rows.column_names if n != "label"],
             features=_features(rows, tokenizer), new_fingerprint=f"tokenised{max_length}",
             keep_in_memory=folder is None, load_from_cache_file=False,
-            cache_file_name=None if folder is None else str(folder / f"{len(rows)}-{id(rows)}.arrow"),
+            cache_file_name=None if folder is None else str(folder / "tokens.arrow"),
         )  # fmt: skip
     finally:
         if not quiet:
@@ -53,7 +54,7 @@ def tokenise(
     return tokens.rename_column("label", "labels") if "label" in tokens.column_names else tokens
 
 
-def lengths_of(tokens: datasets.Dataset) -> np.ndarray[Any, Any]:
+def lengths_of(tokens: datasets.Dataset) -> NDArray[np.int64]:
     """Tokens of each row, int64 (rows,)."""
     parts = [
         np.diff(chunk.offsets.to_numpy())

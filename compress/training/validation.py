@@ -29,7 +29,7 @@ def validation_figures(logits: Targets, targets: Targets, *, task: Task) -> dict
     if task == "text-classification":
         figures["accuracy"] = _short(float((np.argmax(logits, axis=-1) == targets).mean()))
     if task == "multi-label-classification":
-        figures["f1_micro"] = _short(_micro_f1(logits > 0, targets > 0))  # type: ignore[operator]
+        figures["f1_micro"] = _short(_micro_f1(np.greater(logits, 0), np.greater(targets, 0)))
     return figures
 
 
@@ -51,16 +51,19 @@ class Majority:
     """Validation rows."""
 
 
-def majority_of(train: Targets, validation: Targets | None, *, task: Task) -> Majority:
-    """The commonest class; the commonest answer to each label; the mean."""
-    if task == "text-classification":
-        counts = np.bincount(train.astype(np.int64))
-        largest, share = int(counts.argmax()), float(counts.max() / len(train))
-        figures = {} if validation is None else {"accuracy": float((validation == largest).mean())}
-    else:
-        largest, share = 0, None  # type: ignore[assignment]
-        figures = {} if validation is None else {"loss": _constant_loss(train, validation, task=task)}
-    return Majority(None if share is None else _short(share), figures, 0 if validation is None else len(validation))
+def majority_of(train: Targets | None, validation: Targets | None, *, task: Task) -> Majority:
+    """The commonest class; the commonest answer to each label; the mean; of the labelled rows."""
+    train = np.zeros(0) if train is None else _labelled(train)
+    rows = 0 if validation is None else len(validation)
+    if len(train) == 0:
+        return Majority(None, {}, rows)
+    if task != "text-classification":
+        return Majority(
+            None, {} if validation is None else {"loss": _constant_loss(train, validation, task=task)}, rows
+        )
+    counts = np.bincount(train.astype(np.int64))
+    figures = {} if validation is None else {"accuracy": float((validation == counts.argmax()).mean())}
+    return Majority(_short(float(counts.max() / len(train))), figures, rows)
 
 
 def no_better(figures: Mapping[str, float], majority: Majority, *, task: Task) -> str | None:
@@ -71,12 +74,12 @@ def no_better(figures: Mapping[str, float], majority: Majority, *, task: Task) -
         reached, trivial = figures["accuracy"], majority.figures["accuracy"]
         if _wilson_low(reached, majority.rows) > trivial:
             return None
-        found = f"accuracy {reached:.3f} on {majority.rows} validation rows, where always the largest class has {trivial:.3f}"
+        found = f"accuracy {reached:.3f} on {majority.rows} validation rows, always the largest class {trivial:.3f}"
     else:
         reached, trivial = figures["loss"], majority.figures["loss"]
         if reached < trivial:
             return None
-        found = f"loss {reached:.4g} on {majority.rows} validation rows, where always the same answer has {trivial:.4g}"
+        found = f"loss {reached:.4g} on {majority.rows} validation rows, always the same answer {trivial:.4g}"
     return (
         f"the model is no better than the commonest answer, within noise: {found}. Try more training steps "
         "(`training.steps`), another learning rate, `class_weights: balanced`, more rows, or look whether the labels "
@@ -84,13 +87,19 @@ def no_better(figures: Mapping[str, float], majority: Majority, *, task: Task) -
     )
 
 
+def _labelled(targets: Targets) -> Targets:
+    """Without rows that are marked as having no label: a negative class, or NaN."""
+    if targets.dtype.kind != "f":
+        return targets[np.greater_equal(targets, 0)]
+    return targets[~np.isnan(targets.reshape(len(targets), -1).astype(np.float64)).any(axis=1)]
+
+
 def _constant_loss(train: Targets, validation: Targets, *, task: Task) -> float:
     """The loss of the best constant answer to the training rows."""
-    mean = train.astype(np.float64).mean(axis=0)
+    mean, hot = train.astype(np.float64).mean(axis=0), validation.astype(np.float64)
     if task == "text-regression":
-        return float(((validation - mean) ** 2).mean())  # type: ignore[operator]
+        return float(((hot - mean) ** 2).mean())
     rate = np.clip(mean, 1e-6, 1 - 1e-6)
-    hot = validation.astype(np.float64)
     return float(-(hot * np.log(rate) + (1 - hot) * np.log(1 - rate)).mean())
 
 

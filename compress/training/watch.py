@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from typing_extensions import override
 
 from compress.progress import Advance
 from compress.task import Task
@@ -46,12 +47,13 @@ class Watch(TrainerCallback):
     """Advances the bar, asks for validation, keeps the best, stops early, and collects the curve."""
 
     def __init__(self, best: Best, *, plan: Plan, task: Task, validated: bool, advance: Advance) -> None:
-        self._best, self._plan, self._task = best, plan, task
+        self.best, self._plan, self._task = best, plan, task
         self._validated, self._advance = validated, advance
         self._without_better = 0
         self.loss: float = 0.0
         self.curve: dict[int, dict[str, Any]] = {}
 
+    @override
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
@@ -62,14 +64,14 @@ class Watch(TrainerCallback):
         control.should_evaluate = self._validated and due
         return control
 
-    def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **event: Any
-    ) -> None:
+    @override
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **event: Any) -> None:
         """The mean loss since the last log."""
         logs = event.get("logs") or {}
         if "loss" in logs:
             self._point(state)["loss"] = float(f"{logs['loss']:.6g}")
 
+    @override
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **event: Any
     ) -> TrainerControl:
@@ -80,14 +82,18 @@ class Watch(TrainerCallback):
             if name.removeprefix(PREFIX) in ("loss", "accuracy", "f1_micro")
         }
         self._point(state)["validation"] = figures
-        if self._best.step is None or rank_of(figures, task=self._task) > rank_of(self._best.figures, task=self._task):
-            self._best.keep(state.global_step, figures)
+        if self.best.step is None or rank_of(figures, task=self._task) > rank_of(self.best.figures, task=self._task):
+            self.best.keep(state.global_step, figures)
             self._without_better = 0
         else:
             self._without_better += 1
         if self._plan.patience and self._without_better >= self._plan.patience:
             control.should_training_stop = True
         return control
+
+    def points(self) -> list[dict[str, Any]]:
+        """The curve, by step."""
+        return [self.curve[step] for step in sorted(self.curve)]
 
     def _point(self, state: TrainerState) -> dict[str, Any]:
         """The curve's point of this step."""

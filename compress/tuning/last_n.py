@@ -15,7 +15,9 @@ def last_n(model: PreTrainedModel, *, layers: int) -> None:
     """
     stack = encoder_layers(model)
     if layers > len(stack):
-        raise TrainingError(f"strategy last_n: {layers} layers are to train, the encoder has {len(stack)}: ask for fewer.")
+        raise TrainingError(
+            f"strategy last_n: {layers} layers are to train, the encoder has {len(stack)}: ask for fewer."
+        )
     head_only(model)
     for layer in list(stack)[-layers:]:
         layer.requires_grad_(requires_grad=True)

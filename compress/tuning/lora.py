@@ -38,11 +38,12 @@ def lora(
     )  # fmt: skip
     with quiet(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return get_peft_model(model, config)  # type: ignore[return-value]
+        return get_peft_model(model, config)
 
 
 def merge(delta: PeftModel) -> PreTrainedModel:
     """The base with the adapters added to its weights and the trained head in place; `delta` is used up."""
     with quiet():
         merged: PreTrainedModel = delta.merge_and_unload(safe_merge=True)
-    return merged.eval()
+    merged.train(mode=False)
+    return merged

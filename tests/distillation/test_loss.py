@@ -43,25 +43,15 @@ def terms_of():
 
 def test_the_loss_is_the_weighted_sum_with_the_kept_answers_of_the_batchs_rows():
     student = teacher_of().train()
-    loss, logits = DistillationLoss(terms_of(), task=TASK, teacher_logits=RowsOf([KEPT[:4], KEPT[4:]]))(
-        student, batch_of()
-    )
+    loss, logits = DistillationLoss(terms_of(), teacher_logits=RowsOf([KEPT[:4], KEPT[4:]]))(student, batch_of())
     soft = logits_loss(logits, torch.tensor(KEPT[[4, 0, 5]]), task=TASK, temperature=2.0)
     hard = torch.nn.CrossEntropyLoss()(logits[:2], torch.tensor([0, 1]))
     assert torch.allclose(loss, 0.9 * soft + 0.1 * hard)
 
 
-def test_in_evaluation_the_loss_is_that_of_the_labels_and_no_row_is_looked_up():
-    student = teacher_of()
-    distillation = DistillationLoss(terms_of(), task=TASK, teacher_logits=RowsOf([KEPT[:1]]))
-    loss, logits = distillation(student, batch_of())
-    assert torch.equal(loss, hard_labels_loss(logits, batch_of()["labels"], task=TASK))
-    assert distillation.means() == {}
-
-
 def test_the_means_are_those_of_the_last_steps_unweighted():
     student = teacher_of().train()
-    distillation = DistillationLoss(terms_of(), task=TASK, teacher_logits=RowsOf([KEPT]))
+    distillation = DistillationLoss(terms_of(), teacher_logits=RowsOf([KEPT]))
     values = []
     for labels in ((0, 1, 0), (1, 0, 1)):
         _, logits = distillation(student, batch_of(labels))
@@ -75,7 +65,7 @@ def test_the_watched_teacher_runs_without_gradient_and_gives_the_features():
     teacher.train()
     with Watch(student, whose="student") as ours, Watch(teacher, whose="teacher") as theirs:
         term = hidden_states_term(ours, theirs, weight=2.0, widths=(32, 32), pairs=None, embeddings=False)
-        distillation = DistillationLoss([term], task=TASK, teacher=teacher)
+        distillation = DistillationLoss([term], teacher=teacher)
         loss, _ = distillation(student, batch_of())
         loss.backward()
     assert loss.item() == pytest.approx(2 * distillation.means()["hidden_states"])
@@ -86,7 +76,7 @@ def test_the_watched_teacher_runs_without_gradient_and_gives_the_features():
 
 
 def test_rows_that_the_teacher_never_answered_are_an_error():
-    distillation = DistillationLoss(terms_of(), task=TASK, teacher_logits=RowsOf([KEPT[:5]]))
+    distillation = DistillationLoss(terms_of(), teacher_logits=RowsOf([KEPT[:5]]))
     with pytest.raises(TrainingError, match="row 5 has no kept answer of the teacher, there are 5"):
         distillation(teacher_of().train(), batch_of())
 
@@ -98,7 +88,7 @@ def test_training_on_a_teachers_answers_brings_the_student_to_them():
     with torch.no_grad():
         kept = teacher(batch["input_ids"], attention_mask=batch["attention_mask"]).logits + torch.tensor([3.0, 0.0])
     batch["row"] = torch.arange(3)
-    distillation = DistillationLoss(terms_of(), task=TASK, teacher_logits=RowsOf([kept.numpy()]))
+    distillation = DistillationLoss(terms_of(), teacher_logits=RowsOf([kept.numpy()]))
     optimiser = torch.optim.AdamW(student.parameters(), lr=1e-2)
     first = distillation(student, batch)[0].item()
     for _ in range(30):

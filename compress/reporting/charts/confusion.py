@@ -1,10 +1,13 @@
 """The confusion matrix as shares of each true label, or, with too many labels for a grid, the mistakes by how often."""
 
+import math
 from dataclasses import dataclass
 
 from compress.reporting.schema import MeasuresEntry
 
 MOST_LABELS = 30
+MOST_SHADE_PERCENT = 42
+SHORT_LABEL, FEW_LABELS = 14, 6
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,11 @@ class Cell:
     rows: int
     share: float
     """Of the true label's rows."""
+
+    @property
+    def shade_percent(self) -> float:
+        """How much colour: the root, so that single mistakes are seen, and never so much that the number is not."""
+        return round(MOST_SHADE_PERCENT * math.sqrt(self.share), 1)
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,11 @@ class Confusion:
     """Rows of each true label."""
     grid: list[list[Cell]] | None
     mistakes: list[Mistake]
+
+    @property
+    def short(self) -> bool:
+        """Whether the labels fit side by side over the columns; else they are turned."""
+        return len(self.labels) <= FEW_LABELS and all(len(label) <= SHORT_LABEL for label in self.labels)
 
 
 def confusion(measures: MeasuresEntry) -> Confusion | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from compress.reporting.numbers import given
 
 WIDTH, HEIGHT = 460, 340
-LEFT, RIGHT, TOP, BOTTOM = 62, 446, 16, 288
+LEFT, RIGHT, TOP, BOTTOM = 74, 446, 16, 288
 """The plot inside the canvas; what is left of it holds ticks and titles."""
 
 

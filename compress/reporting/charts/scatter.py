@@ -1,14 +1,15 @@
 """The main metric against latency, with size as the bubbles' area."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from compress.reporting.charts.labels import Label, place_labels
+from compress.reporting.charts.labels import Circle, Label, place_labels
 from compress.reporting.charts.scale import BOTTOM, LEFT, RIGHT, TOP, Axis, from_zero, linear
 from compress.reporting.schema import FigureEntry, Report
 from compress.reporting.summary import Row, gated_latency, primary_of, rows_of
 
-LARGEST_RADIUS, SMALLEST_RADIUS = 30.0, 6.0
+LARGEST_RADIUS, SMALLEST_RADIUS, ROOM_FOR_A_NUMBER = 30.0, 6.0, 9.0
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Bubble:
     whisker: tuple[float, float] | None
     """Canvas places of the interval's ends."""
     label: Label | None
+    numbered: bool
+    """Whether its number can be read: it is large enough and no other bubble lies on it."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def scatter(report: Report) -> Scatter | None:
     circles = [(x.at(p50_ms), y.at(figure.value), _radius(row.size_mb, largest_mb)) for row, figure, p50_ms in points]
     labels = place_labels(circles, [row.stage.name for row, _, _ in points])
     bubbles = [
-        Bubble(index, row, figure, *circle, _whisker(figure, y), label)
+        Bubble(index, row, figure, *circle, _whisker(figure, y), label, _readable(index - 1, circles))
         for index, ((row, figure, _), circle, label) in enumerate(zip(points, circles, labels, strict=True), start=1)
     ]
     return Scatter(x, y, bubbles, _shape(points[0][0]))
@@ -69,6 +72,12 @@ def _radius(size_mb: float | None, largest_mb: float) -> float:
 
 def _whisker(figure: FigureEntry, y: Axis) -> tuple[float, float] | None:
     return (y.at(figure.interval[0]), y.at(figure.interval[1])) if figure.interval else None
+
+
+def _readable(index: int, circles: Sequence[Circle]) -> bool:
+    x, y, radius = circles[index]
+    others = [circle for place, circle in enumerate(circles) if place != index and circle[2] <= radius]
+    return radius >= ROOM_FOR_A_NUMBER and not any(math.dist((x, y), other[:2]) < other[2] + 8 for other in others)
 
 
 def _shape(row: Row) -> str:

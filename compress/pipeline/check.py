@@ -1,0 +1,60 @@
+"""`compress check`: every mistake in a pipeline file and in what it reads from outside, before any work."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from compress.chain.digests import Digests
+from compress.chain.outside import HUB, LocalPath, ModelSource, Outside
+from compress.chain.step import Loc, leaves
+from compress.errors import CompressError, ConfigurationError
+from compress.pipeline.suggestions import did_you_mean
+from compress.pipeline.yaml_file import LoadedPipeline, read_pipeline
+
+
+def load_checked(file: Path, *, overrides: Sequence[str] = (), again_from: str | None = None) -> LoadedPipeline:
+    """The pipeline, if nothing is wrong with it; local files and packages that it names are there.
+
+    A hub is not asked: that needs a network and is said when the stage runs.
+
+    Raises: ConfigurationError with every mistake.
+    """
+    loaded = read_pipeline(file, overrides=overrides, environ=os.environ)
+    problems = [*_missing(loaded), *_unknown_stage(loaded, again_from)]
+    if problems:
+        raise ConfigurationError(*problems)
+    return loaded
+
+
+def _missing(loaded: LoadedPipeline) -> Iterator[str]:
+    """What the stages would read from outside and is not there."""
+    for index, stage in enumerate(loaded.spec.stages):
+        for loc, value in leaves(stage):
+            problem = _problem(value)
+            if problem is not None:
+                yield loaded.said_at(_place(index, loc), problem)
+
+
+def _place(index: int, loc: Loc) -> Loc:
+    return ("stages", index, *loc)
+
+
+def _problem(value: object) -> str | None:
+    """Why the outside thing cannot be read, without reading it."""
+    if isinstance(value, ModelSource) and value.scheme == HUB:
+        return None
+    if isinstance(value, LocalPath) and not isinstance(value, ModelSource):
+        return None if value.path.exists() else f"'{value.path}' does not exist"
+    if not isinstance(value, Outside) or getattr(value, "kind", None) == "hub":
+        return None
+    try:
+        value.fingerprint(Digests()) if not isinstance(value, ModelSource) else value.resolve()
+    except CompressError as error:
+        return str(error).rstrip(".")
+    return None
+
+
+def _unknown_stage(loaded: LoadedPipeline, name: str | None) -> Iterator[str]:
+    names = [step.name for step in loaded.spec.stages]
+    if name is not None and name not in names:
+        yield f"--from: there is no stage '{name}'{did_you_mean(name, names, kind='stages')}"

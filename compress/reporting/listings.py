@@ -1,0 +1,59 @@
+"""Tables of the smaller commands: `bench`, `doctor`, `store list`. Takes text, knows not where from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+STATE_STYLES = {"ok": "green", "note": "yellow", "warning": "yellow", "wrong": "bold red", "error": "bold red"}
+
+
+class Bench(Protocol):
+    """Models side by side."""
+
+    def header(self) -> tuple[str, ...]:
+        """The columns."""
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """One row a model."""
+
+
+def bench_table(measured: Bench) -> Table:
+    """Latencies with their ratio to the first model."""
+    first, *figures = measured.header()
+    table = _table(first)
+    for column in figures:
+        table.add_column(column, justify="right")
+    for row in measured.rows():
+        table.add_row(*map(Text, row))
+    return table
+
+
+def doctor_table(rows: Sequence[tuple[str, str, str, str]]) -> Table:
+    """What there is, whether it is right, and what to do."""
+    table = _table("what", "is", "state", "advice")
+    for name, value, state, advice in rows:
+        table.add_row(Text(name), Text(value), Text(state, style=STATE_STYLES.get(state, "")), Text(advice))
+    return table
+
+
+def store_table(records: Sequence[Mapping[str, Any]]) -> Table:
+    """Finished folders, newest first."""
+    table = _table("key", "kind", "stage", "made")
+    table.add_column("took", justify="right", no_wrap=True)
+    table.add_column("MB", justify="right", no_wrap=True)
+    for record in records:
+        notes = record.get("notes", {})
+        stage = f"{notes['pipeline']}.{notes['stage']}" if "stage" in notes else ""
+        cells = [record["key"][:12], record["kind"], stage, record["started"][:16].replace("T", " ")]
+        table.add_row(*map(Text, cells), f"{record['seconds']:.1f} s", f"{record['size_mb']:.1f}")
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

@@ -1,0 +1,107 @@
+"""`merge_lora`: a LoRA delta added to its base, with the proof that the answers stay the same."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from compress.chain.artifacts import Checkpoint, LoraDelta
+from compress.chain.digests import Digests
+from compress.chain.manifest import ModelManifest
+from compress.chain.outside import ModelSource
+from compress.chain.step import Input, Step, Workspace
+from compress.errors import ModelError
+from compress.progress import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+AGREEMENT = 1e-4
+PROOF_ROWS = 64
+PROOF_BATCH = 16
+
+
+class MergeLora(Step):
+    """Add a LoRA delta to its base, and prove that the merged model answers the same."""
+
+    step: Literal["merge_lora"]
+    delta: Input[LoraDelta]
+    """The stage that made the delta; its base is found by what the delta says of it."""
+
+    def run(self, workspace: Workspace) -> Checkpoint:
+        """Merge, write the checkpoint, compare its logits with the delta's on real rows.
+
+        Raises: ModelError when the base is another one by now, or the answers differ.
+        """
+        from compress.models.load import load_delta, load_tokenizer, save_checkpoint
+        from compress.tuning.lora import merge
+
+        delta = workspace.load(self.delta)
+        facts, folder = delta.manifest, base_of(delta.manifest)
+        texts = _texts(workspace.dataset_of(delta).path)
+        before = _logits(delta.path, texts, workspace.progress, facts.max_length, base_folder=folder)
+        merged = merge(load_delta(delta.path, base_folder=folder, task=facts.task, labels=facts.labels))
+        save_checkpoint(merged, load_tokenizer(delta.path), workspace.out, max_length=facts.max_length)
+        after = _logits(workspace.out, texts, workspace.progress, facts.max_length)
+        parity = {"rows": len(texts), "max_difference": _agreeing(before, after), "limit": AGREEMENT}
+        facts.derived(
+            kind="Checkpoint", step=self.step, digest=delta.digest, base=ModelSource.parse(facts.base, Path()).title,
+            details={"parity": parity},
+        ).write(workspace.out)  # fmt: skip
+        return Checkpoint(workspace.out, "")
+
+
+def base_of(facts: ModelManifest) -> Path:
+    """The folder of the delta's base.
+
+    Raises: ModelError when it is gone, or its content is not what the delta was trained on.
+    """
+    folder = ModelSource.parse(facts.base, Path()).resolve()
+    found = Digests().folder(folder)
+    if found != facts.base_digest:
+        raise ModelError(
+            f"the delta was trained on base {facts.base_digest[:12]}, '{facts.base}' is {found[:12]} by now: "
+            "put the old one back, or train the delta again on this one."
+        )
+    return folder
+
+
+def _texts(data: Path) -> "list[str] | list[tuple[str, str]]":
+    """Real rows: of the first split that has some, validation before train, so that they are other ones."""
+    from compress.data.rows import load_split, texts_of
+
+    split = next(split for split in ("validation", "test", "train") if (data / split).is_dir())
+    rows = load_split(data, split)
+    return texts_of(rows.select(range(min(PROOF_ROWS, len(rows)))))
+
+
+def _logits(
+    folder: Path,
+    texts: "list[str] | list[tuple[str, str]]",
+    progress: Progress,
+    max_length: int,
+    *,
+    base_folder: Path | None = None,
+) -> "NDArray[np.float32]":
+    """Of each text, as the folder's model answers in fp32."""
+    from compress.inference.run import predict_all
+    from compress.inference.text_encoder import TextEncoder
+    from compress.inference.torch_predictor import open_torch
+
+    return predict_all(
+        open_torch(folder, threads=0, base_folder=base_folder), TextEncoder.load(folder, max_length=max_length), texts,
+        batch_size=PROOF_BATCH, progress=progress, description="proof of the merge",
+    )  # fmt: skip
+
+
+def _agreeing(before: "NDArray[np.float32]", after: "NDArray[np.float32]") -> float:
+    """The largest difference.
+
+    Raises: ModelError when it is beyond the limit.
+    """
+    difference = float(abs(before - after).max())
+    if not difference <= AGREEMENT:  # NaN is no agreement
+        raise ModelError(
+            f"the merged model answers differently: logits differ by {difference:.2g}, the limit is {AGREEMENT:g}. "
+            "Train the delta again with a lower learning rate or alpha: its weights are too large to be added in fp32."
+        )
+    return float(f"{difference:.2g}")

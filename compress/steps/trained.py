@@ -1,0 +1,69 @@
+"""What the steps that train a pretrained base share: its manifest, and the last good state of a training that broke."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from compress.chain.artifacts import Dataset
+from compress.chain.digests import Digests
+from compress.chain.manifest import Ancestor, ModelManifest
+from compress.chain.outside import ModelSource
+from compress.chain.step import Workspace
+from compress.errors import DataError, TrainingError
+
+
+def labelled(data: Dataset, *, stage: str) -> Dataset:
+    """`data`, if it can be trained on.
+
+    Raises: DataError when it has no labels.
+    """
+    if not data.manifest.labelled:
+        raise DataError(f"data: stage '{stage}' made a data set without labels: give load_data a `label` column.")
+    return data
+
+
+@contextmanager
+def last_good_kept(workspace: Workspace, said: Mapping[str, Any], save: Callable[[Path], None]) -> Iterator[None]:
+    """When the loss inside stops being a number, the best state until then is kept in the store, and where is said.
+
+    Args:
+        workspace: whose store keeps it.
+        said: what decides that state.
+        save: writes the model, which has its best state again.
+
+    Raises: TrainingError with the place.
+    """
+    from compress.training.trainer import LossNotFiniteError
+
+    try:
+        yield
+    except LossNotFiniteError as error:
+        if error.best_step is None:
+            raise TrainingError(f"{error} There was no validation before it, so no state was kept.") from error
+        kept = workspace.cached({"last_good": {**said, "stopped_at": error.step}}, save)
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in error.best.items())
+        raise TrainingError(
+            f"{error} The last good checkpoint, of step {error.best_step} ({figures}), is kept in {kept}."
+        ) from error
+
+
+def trained_manifest(
+    *,
+    kind: str,
+    step: str,
+    data: Dataset,
+    base: ModelSource,
+    base_folder: Path,
+    max_length: int,
+    parameters: int,
+    details: Mapping[str, Any],
+) -> ModelManifest:
+    """The manifest of a model trained out of `base` on `data`."""
+    from compress.models.licence import licence_of
+
+    return ModelManifest(
+        kind=kind, task=data.manifest.task, labels=data.manifest.labels, max_length=max_length, dataset=data.digest,
+        base=base.title, base_digest=Digests().folder(base_folder), licence=licence_of(base_folder),
+        parameters=parameters, lineage=(Ancestor(step=step, digest=data.digest),), details=dict(details),
+    )  # fmt: skip

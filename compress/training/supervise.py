@@ -1,0 +1,82 @@
+"""From a Dataset folder to a trained model: read, tokenise, plan, fit. Knows the folder, not who made it."""
+
+import tempfile
+from pathlib import Path
+
+import datasets
+from torch import nn
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from compress.data.rows import load_split
+from compress.errors import TrainingError
+from compress.models.load import check_vocabulary
+from compress.models.positions import check_length
+from compress.progress import Progress
+from compress.task import Task
+from compress.training.defaults import Strategy, plan
+from compress.training.fit import fit
+from compress.training.options import Training
+from compress.training.report import FitReport
+from compress.training.tokenise import collator, tokenise
+
+
+def supervise(
+    model: nn.Module,
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    base: PreTrainedModel,
+    data: Path,
+    training: Training,
+    strategy: Strategy,
+    max_length: int,
+    task: Task,
+    labels: tuple[str, ...],
+    seed: int,
+    progress: Progress,
+    description: str,
+) -> FitReport:
+    """Train `model` on the labels of `data`'s train split, validated on its validation split if it has one.
+
+    Args:
+        model: what trains: `base`, or adapters around it.
+        tokenizer: of the base.
+        base: its configuration and embeddings say what can be read.
+        data: a Dataset folder.
+        training: the user's words.
+        strategy: decides what is left out.
+        max_length: tokens; longer texts are cut.
+        task: of the data.
+        labels: of the data.
+        seed: of order and dropout.
+        progress: told steps, and when there is nothing to validate on.
+        description: what the bar is called.
+
+    Raises: ModelError when model, tokenizer and length do not fit; TrainingError as `fit` does.
+    """
+    check_vocabulary(base, tokenizer)
+    check_length(base.config, max_length)
+    with tempfile.TemporaryDirectory(prefix="compress-") as scratch:
+        train, validation = (
+            _tokens(data, split, tokenizer, max_length=max_length, folder=Path(scratch))
+            for split in ("train", "validation")
+        )
+        if train is None or len(train) == 0:
+            raise TrainingError("the data set has no training rows.")
+        if validation is None:
+            progress.warn(f"{description}: no validation rows, so the last state is kept and nothing stops it early.")
+        return fit(
+            model, train=train, validation=validation, collate=collator(tokenizer),
+            plan=plan(training, strategy=strategy, rows=len(train)), task=task, labels=labels, seed=seed,
+            folder=Path(scratch), progress=progress, description=description,
+        )  # fmt: skip
+
+
+def _tokens(
+    data: Path, split: str, tokenizer: PreTrainedTokenizerFast, *, max_length: int, folder: Path
+) -> datasets.Dataset | None:
+    """The split's tokenised rows, memory-mapped in `folder`; None when the data set has no such split."""
+    if not (data / split).is_dir():
+        return None
+    (folder / split).mkdir()
+    rows = tokenise(load_split(data, split), tokenizer, max_length=max_length, folder=folder / split)
+    return rows if len(rows) else None

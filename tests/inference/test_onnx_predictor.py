@@ -1,0 +1,57 @@
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from compress.errors import ModelError
+from compress.inference.onnx_predictor import open_onnx
+
+
+def save(folder, *, takes="input_ids", answers="logits", operator="Cast"):
+    node = helper.make_node(operator, [takes], [answers], to=TensorProto.FLOAT)
+    shape = ["batch", "length"]
+    graph = helper.make_graph(
+        [node], "graph",
+        [helper.make_tensor_value_info(takes, TensorProto.INT64, shape)],
+        [helper.make_tensor_value_info(answers, TensorProto.FLOAT, shape)],
+    )  # fmt: skip
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), folder / "model.onnx"
+    )
+
+
+def test_inputs_that_the_graph_does_not_take_are_left_out(tmp_path):
+    save(tmp_path)
+    ids = np.array([[3, 4]])
+    answered = open_onnx(tmp_path, threads=1).predict({"input_ids": ids, "attention_mask": ids, "token_type_ids": ids})
+    assert answered["logits"].tolist() == [[3.0, 4.0]]
+
+
+def test_a_folder_without_model_says_so(tmp_path):
+    with pytest.raises(ModelError, match=r"model\.onnx does not exist"):
+        open_onnx(tmp_path, threads=1)
+
+
+@pytest.mark.parametrize("content", [b"", b"no protobuf at all", b"\x08\x09"])
+def test_a_file_that_is_no_graph_says_so(tmp_path, content):
+    (tmp_path / "model.onnx").write_bytes(content)
+    with pytest.raises(ModelError, match="cannot be run by onnxruntime"):
+        open_onnx(tmp_path, threads=1)
+
+
+def test_a_graph_with_an_unknown_operator_names_it(tmp_path):
+    save(tmp_path, operator="Nonsense")
+    with pytest.raises(ModelError, match="Nonsense"):
+        open_onnx(tmp_path, threads=1)
+
+
+def test_a_graph_of_something_else_says_what_it_takes(tmp_path):
+    save(tmp_path, takes="pixel_values")
+    with pytest.raises(ModelError, match="the graph takes pixel_values; a text gives attention_mask"):
+        open_onnx(tmp_path, threads=1)
+
+
+def test_a_graph_without_logits_says_what_it_answers(tmp_path):
+    save(tmp_path, answers="embedding")
+    with pytest.raises(ModelError, match="the graph answers embedding"):
+        open_onnx(tmp_path, threads=1)

@@ -1,0 +1,49 @@
+"""A small version of the main pipeline: a tiny random base, a CSV of tiny texts, every step of the real chain."""
+
+import csv
+from pathlib import Path
+
+from tests.tiny import tiny_base, tiny_texts
+
+PIPELINE = """\
+name: small
+seed: 17
+measure: {split: test, shapes: [[1, 16], [4, 8]], threads: 1, rounds: 3, latency: %(latency)s}
+stages:
+  - {name: texts, step: load_data, source: {kind: csv, train: texts.csv, text: text, label: label}}
+  - {name: delta, step: finetune_lora, data: texts, base: base, rank: 8, max_length: 32, training: {steps: 150, learning_rate: 1e-2, batch_size: 16}}
+  - {name: teacher, step: merge_lora, delta: delta, gates: {min: {accuracy: 0.5}}}
+  - name: student
+    step: distill
+    teacher: teacher
+    data: texts
+    student: {layers: 1}
+    objectives: [{kind: logits, temperature: 2.0, weight: 0.9}, {kind: hard_labels, weight: 0.1}]
+    training: {steps: 60, learning_rate: 1e-3, batch_size: 16}
+    gates: {against: teacher, max_drop: {accuracy: 0.5}}
+  - {name: onnx, step: export_onnx, model: student}
+  - name: int8
+    step: quantize
+    model: onnx
+    scheme: {kind: dynamic_int8}
+    gates: {against: teacher, max_drop: {accuracy: 0.5}, max_ratio: {size_mb: 1.0}}
+  - {name: edge, step: bundle, model: int8}
+"""
+
+
+def write_texts(path: Path, rows: int = 240, seed: int = 0) -> None:
+    """A CSV with the columns text and label."""
+    texts, classes = tiny_texts(rows, 3, seed)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        writer.writerows((text, f"class_{number}") for text, number in zip(texts, classes, strict=True))
+
+
+def write_project(folder: Path, *, latency: str = "none") -> Path:
+    """Pipeline file, data and base in one folder; returns the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_texts(folder / "texts.csv")
+    tiny_base(folder / "base")
+    (folder / "small.yaml").write_text(PIPELINE % {"latency": latency}, encoding="utf-8")
+    return folder / "small.yaml"

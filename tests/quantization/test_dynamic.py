@@ -1,0 +1,121 @@
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, numpy_helper
+
+from compress.errors import QuantizationError
+from compress.exporting.nodes import count_nodes, save_optimised
+from compress.exporting.onnx_graph import export_graph
+from compress.inference.onnx_predictor import open_onnx
+from compress.inference.text_encoder import TextEncoder
+from compress.models.load import load_checkpoint
+from compress.quantization.dynamic import quantize_dynamic_int8
+from tests.tiny import FAMILIES, tiny_checkpoint, tiny_onnx, tiny_texts
+
+LAYERS = 2
+INSIDE = 6 * LAYERS  # query, key, value, output, two of the feed-forward network
+HEAD = {"bert": 2, "distilbert": 2, "roberta": 2, "mpnet": 2}
+LOOKUPS = {"bert": 3, "distilbert": 2, "roberta": 2, "mpnet": 3}  # MPNet: positions relative to each other too
+
+
+def logits(folder, texts):
+    encoder, predictor = TextEncoder.load(folder, max_length=32), open_onnx(folder, threads=1)
+    return np.concatenate([predictor.predict(encoder.encode([text]))["logits"] for text in texts])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_weight_is_quantized_and_counted(tmp_path, family):
+    source, target = tiny_onnx(tmp_path, family) / "model.onnx", tmp_path / "int8.onnx"
+    found = quantize_dynamic_int8(source, target)
+    nodes = count_nodes(target)
+    assert found.quantized["MatMul"] + found.quantized.get("Gemm", 0) == INSIDE + HEAD[family]
+    assert found.quantized["Gather"] == LOOKUPS[family]
+    assert nodes["MatMulInteger"] == INSIDE + HEAD[family]
+    assert found.activation_products == nodes["MatMul"] == 2 * LAYERS
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_answers_stay_near_those_of_the_float_model(tmp_path, family):
+    folder = tiny_onnx(tmp_path, family)
+    texts, _ = tiny_texts(rows=12)
+    wanted = logits(folder, texts)
+    quantize_dynamic_int8(folder / "model.onnx", folder / "int8.onnx")
+    (folder / "int8.onnx").replace(folder / "model.onnx")
+    assert np.abs(logits(folder, texts) - wanted).max() < 0.1 * np.ptp(wanted)
+
+
+def test_a_weight_takes_about_one_byte_and_onnxruntime_makes_none_float_again(tmp_path):
+    source, target = tiny_onnx(tmp_path) / "model.onnx", tmp_path / "int8.onnx"
+    quantize_dynamic_int8(source, target)
+    weights = sum(int(np.prod(tensor.dims)) for tensor in onnx.load(source).graph.initializer)
+    save_optimised(target, tmp_path / "optimised.onnx", basic=False)
+    for file in (target, tmp_path / "optimised.onnx"):
+        tensors = onnx.load(file).graph.initializer
+        assert not [one.name for one in tensors if one.data_type == TensorProto.FLOAT and np.prod(one.dims[1:]) > 1]
+        bytes_inside = sum(numpy_helper.to_array(tensor).nbytes for tensor in tensors)
+        assert weights <= bytes_inside <= 1.5 * weights, "a tiny model: scales and biases are many beside 32-wide rows"
+
+
+def test_no_tensor_is_there_twice_and_none_is_unread(tmp_path):
+    source, target = tiny_onnx(tmp_path) / "model.onnx", tmp_path / "int8.onnx"
+    quantize_dynamic_int8(source, target)
+    graph = onnx.load(target).graph
+    contents = [(one.data_type, tuple(one.dims), numpy_helper.to_array(one).tobytes()) for one in graph.initializer]
+    assert len(contents) == len(set(contents))
+    assert {one.name for one in graph.initializer} <= {name for node in graph.node for name in node.input}
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path):
+    source = tiny_onnx(tmp_path) / "model.onnx"
+    for name in ("one.onnx", "two.onnx"):
+        quantize_dynamic_int8(source, tmp_path / name)
+    assert (tmp_path / "one.onnx").read_bytes() == (tmp_path / "two.onnx").read_bytes()
+
+
+def test_per_channel_is_nearer_than_per_tensor_when_channels_differ(tmp_path):
+    folder = tiny_onnx(tmp_path)
+    model = onnx.load(folder / "model.onnx")
+    for tensor in model.graph.initializer:
+        if len(tensor.dims) == 2 and "embeddings" not in tensor.name:
+            array = numpy_helper.to_array(tensor) * np.linspace(0.05, 2, tensor.dims[1], dtype=np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+    onnx.save(model, folder / "model.onnx")
+    texts, _ = tiny_texts(rows=12)
+    wanted, errors = logits(folder, texts), {}
+    (folder / "model.onnx").rename(folder / "float.onnx")
+    for per_channel in (True, False):
+        quantize_dynamic_int8(folder / "float.onnx", folder / "model.onnx", per_channel=per_channel, embeddings=False)
+        errors[per_channel] = np.abs(logits(folder, texts) - wanted).mean()
+    assert errors[True] < errors[False]
+
+
+def test_embeddings_may_stay_float(tmp_path):
+    source, target = tiny_onnx(tmp_path) / "model.onnx", tmp_path / "int8.onnx"
+    assert "Gather" not in quantize_dynamic_int8(source, target, embeddings=False).quantized
+    assert "bert.embeddings.word_embeddings.weight" in {one.name for one in onnx.load(target).graph.initializer}
+
+
+def test_reduced_range_keeps_weights_within_seven_bits(tmp_path):
+    source, target = tiny_onnx(tmp_path) / "model.onnx", tmp_path / "int8.onnx"
+    quantize_dynamic_int8(source, target, reduce_range=True)
+    codes = {
+        one.name: numpy_helper.to_array(one) for one in onnx.load(target).graph.initializer
+        if one.name.endswith("_quantized")
+    }  # fmt: skip
+    assert codes
+    assert max(np.abs(array.astype(int)).max() for array in codes.values()) <= 64
+
+
+def test_a_quantized_model_has_nothing_left_to_quantize(tmp_path):
+    source, target = tiny_onnx(tmp_path) / "model.onnx", tmp_path / "int8.onnx"
+    quantize_dynamic_int8(source, target)
+    with pytest.raises(QuantizationError, match="nothing was quantized. Is it quantized already?"):
+        quantize_dynamic_int8(target, tmp_path / "again.onnx")
+
+
+def test_fused_attention_that_stays_float_is_an_error(tmp_path):
+    model = load_checkpoint(tiny_checkpoint(tmp_path))
+    source = tmp_path / "fused.onnx"
+    export_graph(model, source, inputs=["input_ids", "attention_mask", "token_type_ids"], fuse=True)
+    with pytest.raises(QuantizationError, match=r"2 of the nodes .* stayed float: Attention with .*fuse: false"):
+        quantize_dynamic_int8(source, tmp_path / "int8.onnx")

@@ -1,0 +1,59 @@
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from compress.quantization.embeddings import quantize_embeddings, symmetric_rows
+
+TABLE = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
+IDS = np.array([[3, 0, 49]])
+
+
+def lookups(axis=0, readers=1):
+    names = [f"y{number}" for number in range(readers)]
+    graph = helper.make_graph(
+        [helper.make_node("Gather", ["table", "ids"], [name], axis=axis) for name in names], "graph",
+        [helper.make_tensor_value_info("ids", TensorProto.INT64, ["b", "l"])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names],
+        [numpy_helper.from_array(TABLE, "table")],
+    )  # fmt: skip
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+def run(model):
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, {"ids": IDS})
+
+
+def test_rows_come_back_within_half_a_step_of_their_own_scale():
+    model = lookups()
+    assert quantize_embeddings(model) == 1
+    (found,) = run(model)
+    half_step = np.abs(TABLE[IDS]).max(axis=-1, keepdims=True) / 127 / 2
+    assert (np.abs(found - TABLE[IDS]) <= half_step * 1.001).all()
+
+
+def test_a_table_with_two_readers_is_kept_once():
+    model = lookups(readers=2)
+    assert quantize_embeddings(model) == 2
+    assert sum(tensor.data_type == TensorProto.INT8 for tensor in model.graph.initializer) == 1
+    first, second = run(model)
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_lookup_along_another_axis_is_left():
+    assert quantize_embeddings(lookups(axis=1)) == 0
+
+
+def test_rows_of_zeros_stay_zero_and_the_largest_becomes_127():
+    codes, scales = symmetric_rows(np.array([[0.0, 0.0], [-2.0, 1.0]], dtype=np.float32))
+    assert codes.tolist() == [[0, 0], [-127, 64]]
+    assert scales.ravel().tolist() == pytest.approx([1.0, 2 / 127])
+
+
+def test_the_original_table_is_read_by_nobody():
+    model = lookups()
+    quantize_embeddings(model)
+    onnx.checker.check_model(model)
+    assert all("table" not in node.input for node in model.graph.node)

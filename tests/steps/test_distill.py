@@ -1,0 +1,255 @@
+import json
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from compress.chain.artifacts import Checkpoint
+from compress.chain.digests import Digests
+from compress.chain.key import key_of, said_by
+from compress.chain.manifest import ModelManifest
+from compress.chain.step import edges
+from compress.distillation.layers import encoder_layers
+from compress.errors import DataError, ModelError, StepError
+from compress.models.load import load_checkpoint, load_tokenizer
+from compress.steps.distill import Distill
+from tests.tiny import (
+    TinyWorkspace,
+    tiny_artifact,
+    tiny_base,
+    tiny_checkpoint,
+    tiny_dataset_folder,
+    tiny_labels,
+)
+
+SHORT = {"steps": 4, "batch_size": 8, "precision": "fp32"}
+FEATURES = [{"kind": "hidden_states"}, {"kind": "attention_relations"}]
+
+
+def stage(**fields):
+    return Distill.model_validate(
+        {"name": "student", "step": "distill", "teacher": "teacher", "data": "news", "student": {"layers": 2},
+         "training": SHORT, **fields}
+    )  # fmt: skip
+
+
+def workspace_of(tmp_path, out="out", *, task="text-classification", family="bert", **more):
+    data = tmp_path / "news"
+    if not data.exists():
+        tiny_dataset_folder(data, 40, task=task)
+        labels = ("value",) if task == "text-regression" else tiny_labels()
+        tiny_checkpoint(tmp_path / "teacher", family, labels=labels, task=task, layers=4)
+    artifacts = {
+        "news": tiny_artifact("Dataset", data), "teacher": tiny_artifact("Checkpoint", tmp_path / "teacher"), **more,
+    }  # fmt: skip
+    return TinyWorkspace(tmp_path / out, artifacts)
+
+
+def details_of(workspace):
+    return ModelManifest.read(workspace.out).details
+
+
+@pytest.mark.parametrize("family", ["bert", "distilbert", "roberta", "mpnet"])
+def test_a_student_of_every_family_learns_from_all_objectives_and_loads_again(tmp_path, family):
+    workspace = workspace_of(tmp_path, family=family)
+    made = stage(objectives=[{"kind": "logits"}, {"kind": "hard_labels"}, *FEATURES]).run(workspace)
+    student, manifest = load_checkpoint(workspace.out), ModelManifest.read(workspace.out)
+    teacher = workspace.artifacts["teacher"]
+    assert isinstance(made, Checkpoint)
+    assert len(encoder_layers(student)) == student.config.num_hidden_layers == 2
+    assert manifest.kind == "Checkpoint"
+    assert manifest.parameters == student.num_parameters() < load_checkpoint(teacher.path).num_parameters()
+    assert manifest.max_length == teacher.manifest.max_length
+    assert manifest.dataset == workspace.artifacts["news"].digest
+    assert [(one.step, one.digest) for one in manifest.lineage] == [("distill", teacher.digest)]
+    assert set(manifest.details["objectives"]) == {"logits", "hard_labels", "hidden_states", "attention_relations"}
+    assert manifest.details["student"] == {"teacher_layers": 4, "layers": [0, 3]}
+    assert manifest.details["training"]["steps"] == 4
+    assert not [path for path in workspace.out.iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize("task", ["multi-label-classification", "text-regression"])
+def test_other_tasks_are_distilled_too(tmp_path, task):
+    workspace = workspace_of(tmp_path, task=task)
+    stage().run(workspace)
+    details = details_of(workspace)
+    assert load_checkpoint(workspace.out).config.problem_type in ("multi_label_classification", "regression")
+    assert set(details["objectives"]) == {"logits", "hard_labels"}
+    assert "loss" in details["before_training"]
+
+
+def test_training_brings_the_student_to_the_teachers_answers(tmp_path):
+    workspace = workspace_of(tmp_path)
+    stage(training={**SHORT, "steps": 1}, objectives=[{"kind": "logits"}]).run(workspace)
+    longer = workspace_of(tmp_path, "longer")
+    training = {**SHORT, "steps": 120, "learning_rate": 3e-3, "evaluate_every": 120}
+    stage(training=training, objectives=[{"kind": "logits"}]).run(longer)
+    assert details_of(longer)["objectives"]["logits"] < details_of(workspace)["objectives"]["logits"] / 2
+
+
+def test_the_figures_before_training_are_the_untrained_students_on_the_validation_rows(tmp_path):
+    workspace = workspace_of(tmp_path)
+    stage(student={"layers": 4}, max_length=32).run(workspace)  # all layers: the untrained student is the teacher
+    from compress.data.rows import load_split, targets_of, texts_of
+    from compress.inference.text_encoder import TextEncoder
+    from compress.inference.torch_predictor import open_torch
+
+    rows = load_split(tmp_path / "news", "validation")
+    encoder = TextEncoder.load(tmp_path / "teacher", max_length=32)
+    logits = open_torch(tmp_path / "teacher", threads=0).predict(encoder.encode(texts_of(rows)))["logits"]
+    expected = np.mean(logits.argmax(axis=1) == targets_of(rows))
+    assert details_of(workspace)["before_training"]["accuracy"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_teacher_answers_once_whatever_the_objectives_student_and_length(tmp_path):
+    workspace = workspace_of(tmp_path)
+    stage().run(workspace)
+    assert workspace.built == 1
+    again = workspace_of(tmp_path, "again")
+    again.kept = workspace.kept
+    stage(objectives=[{"kind": "logits", "temperature": 5.0}, *FEATURES], student={"layers": 1}, max_length=16).run(
+        again
+    )
+    assert again.built == 0
+
+
+def test_a_distillation_without_logits_keeps_no_answers(tmp_path):
+    workspace = workspace_of(tmp_path)
+    stage(objectives=[{"kind": "hidden_states"}]).run(workspace)
+    assert workspace.built == 0
+
+
+@pytest.mark.parametrize("task", ["text-classification", "multi-label-classification", "text-regression"])
+def test_unlabelled_rows_train_along(tmp_path, task):
+    more = tiny_artifact("Dataset", tiny_dataset_folder(tmp_path / "more", 30, task=task, labelled=False, seed=5))
+    workspace = workspace_of(tmp_path, task=task, more=more)
+    stage(unlabelled="more", training={**SHORT, "steps": 10}).run(workspace)
+    details = details_of(workspace)
+    assert details["rows"] == {"labelled": 40, "all": 70}
+    assert workspace.built == 2
+    assert all(np.isfinite(value) for value in details["objectives"].values())
+
+
+def test_the_same_seed_gives_the_same_student_and_another_seed_another(tmp_path):
+    weights = []
+    for number, seed in enumerate((1, 1, 2)):
+        workspace = workspace_of(tmp_path, f"out{number}")
+        workspace.seed = seed
+        stage(objectives=[{"kind": "logits"}, *FEATURES]).run(workspace)
+        weights.append((workspace.out / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1] != weights[2]
+
+
+def test_a_student_from_another_base_of_another_width_is_projected(tmp_path):
+    base = tiny_base(tmp_path / "base", layers=1, hidden=16, heads=2)
+    workspace = workspace_of(tmp_path)
+    stage(student={"base": str(base)}, objectives=[{"kind": "logits"}, *FEATURES]).run(workspace)
+    manifest = ModelManifest.read(workspace.out)
+    student = load_checkpoint(workspace.out)
+    assert (student.config.hidden_size, student.config.num_hidden_layers) == (16, 1)
+    assert tuple(student.config.id2label.values()) == tiny_labels()
+    assert (manifest.base, manifest.base_digest) == ("base", Digests().folder(base))
+
+
+def test_a_base_with_other_tokens_learns_from_logits_but_not_token_by_token(tmp_path):
+    base = tiny_base(tmp_path / "base", "roberta", layers=1)
+    workspace = workspace_of(tmp_path)
+    stage(student={"base": str(base)}).run(workspace)
+    assert load_checkpoint(workspace.out).config.model_type == "roberta"
+    assert len(load_tokenizer(workspace.out)) == len(load_tokenizer(base))
+    message = (
+        r"hidden_states and attention_relations compare token by token, but the vocabularies differ .*only the obj"
+    )
+    with pytest.raises(StepError, match=message):
+        stage(student={"base": str(base)}, objectives=FEATURES).run(workspace_of(tmp_path, "other"))
+
+
+def test_a_student_from_an_earlier_stage_is_trained_on(tmp_path):
+    earlier = tiny_checkpoint(tmp_path / "small", "distilbert", layers=1, seed=9)
+    workspace = workspace_of(tmp_path, small=tiny_artifact("Checkpoint", earlier))
+    stage(student={"stage": "small"}, objectives=[{"kind": "logits"}, *FEATURES]).run(workspace)
+    student, before = load_checkpoint(workspace.out), load_checkpoint(earlier)
+    assert student.config.model_type == "distilbert"
+    assert ModelManifest.read(workspace.out).details["student"] == {"checkpoint": workspace.artifacts["small"].digest}
+    assert any((one != other).any() for one, other in zip(student.parameters(), before.parameters(), strict=True))
+
+
+def test_an_earlier_stage_of_other_labels_is_refused(tmp_path):
+    earlier = tiny_checkpoint(tmp_path / "small", labels=("no", "yes"))
+    workspace = workspace_of(tmp_path, small=tiny_artifact("Checkpoint", earlier))
+    with pytest.raises(DataError, match=r"earlier model is for .* labels no, yes, the teacher for .* class_0, class_1"):
+        stage(student={"stage": "small"}).run(workspace)
+
+
+def test_data_of_other_labels_are_refused_with_both_lists(tmp_path):
+    workspace = workspace_of(tmp_path, news=tiny_artifact("Dataset", tiny_dataset_folder(tmp_path / "two", classes=2)))
+    with pytest.raises(
+        DataError, match="with labels class_0, class_1, the teacher .* labels class_0, class_1, class_2:"
+    ):
+        stage().run(workspace)
+
+
+def test_unlabelled_data_in_the_wrong_place_are_refused(tmp_path):
+    bare = tiny_artifact("Dataset", tiny_dataset_folder(tmp_path / "bare", labelled=False))
+    with pytest.raises(DataError, match="name a labelled data set there and this one as `unlabelled`"):
+        stage().run(workspace_of(tmp_path, news=bare))
+
+
+def test_unlabelled_pairs_beside_single_texts_are_refused(tmp_path):
+    pairs = tiny_artifact("Dataset", tiny_dataset_folder(tmp_path / "pairs", labelled=False, pairs=True))
+    with pytest.raises(DataError, match=r"unlabelled: its rows have 2 text\(s\), those of data 1"):
+        stage(unlabelled="pairs").run(workspace_of(tmp_path, pairs=pairs))
+
+
+def test_more_layers_than_the_teacher_has_are_refused(tmp_path):
+    with pytest.raises(ModelError, match="has 4 layers, the student cannot take 6"):
+        stage(student={"layers": 6}).run(workspace_of(tmp_path))
+
+
+def test_more_tokens_than_the_student_reads_are_refused(tmp_path):
+    with pytest.raises(ModelError, match="max_length 100 is more than this model reads"):
+        stage(max_length=100).run(workspace_of(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("fields", "place", "message"),
+    [
+        ({"student": {}}, ("student",), "needs exactly one of `layers`, `base`, `stage`; found none of them"),
+        ({"student": {"layers": 2, "stage": "a"}}, ("student",), "found layers and stage"),
+        ({"student": {"layer": 2}}, ("student", "layer"), "Extra inputs are not permitted"),
+        ({"student": {"layers": "many"}}, ("student", "layers", "count"), "should be a valid integer"),
+        ({"student": {"layers": 0}}, ("student", "layers", "count"), "greater than or equal to 1"),
+        ({"student": {"layers": [0, "x"]}}, ("student", "layers", "list", 1), "should be a valid integer"),
+        ({"student": {"layers": [2, 0]}}, ("student",), "in rising order, each once"),
+        ({"objectives": []}, ("objectives",), "at least 1 item"),
+        ({"objectives": [{"kind": "logit"}]}, ("objectives", 0), "does not match any of the expected tags"),
+        ({"objectives": [{"kind": "logits", "temperature": 0}]}, ("objectives", 0, "logits", "temperature"), "greater"),
+        ({"unlabelled": "more", "objectives": [{"kind": "hard_labels"}]}, (), "teaches nothing by hard_labels alone"),
+        ({"training": {"label_smoothing": 0.1}}, (), "hard_labels has a label_smoothing of its own"),
+    ],
+)
+def test_a_mistake_is_one_error_at_its_place(fields, place, message):
+    with pytest.raises(ValidationError) as caught:
+        stage(**fields)
+    assert [one["loc"] for one in caught.value.errors()] == [place]
+    assert message in caught.value.errors()[0]["msg"]
+
+
+def test_the_default_objectives_are_logits_and_a_little_of_the_labels():
+    assert [one.model_dump() for one in stage().objectives] == [
+        {"kind": "logits", "weight": 0.9, "temperature": 2.0},
+        {"kind": "hard_labels", "weight": 0.1, "label_smoothing": 0.0},
+    ]
+
+
+def test_every_edge_counts_and_the_configuration_survives_json(tmp_path):
+    step = stage(student={"stage": "small"}, unlabelled="more")
+    assert {edge.stage for edge in edges(step).values()} == {"teacher", "news", "small", "more"}
+    assert TypeAdapter(Distill).validate_json(step.model_dump_json()) == step
+    inputs = dict.fromkeys(("teacher", "news", "small", "more"), "0" * 64)
+    keys = {
+        key_of(said_by(step, seed=1, inputs={**inputs, **other}, digests=Digests()))
+        for other in ({}, *({name: "1" * 64} for name in inputs))
+    }
+    assert len(keys) == 5
+    assert json.loads(step.model_dump_json())["student"] == {"layers": None, "base": None, "stage": "small"}
