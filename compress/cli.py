@@ -90,10 +90,11 @@ def run(
 def check(
     files: Annotated[list[Path], typer.Argument(help="Pipeline files.", metavar="FILE…", show_default=False)],
     overrides: Overrides = [],
+    store: StoreFolder = STORE,
     as_json: Json = False,
 ) -> None:
     """Find every mistake in pipeline files without running anything."""
-    from compress.pipeline.check import load_checked
+    from compress.pipeline.check import data_warnings, load_checked
 
     problems: list[str] = []
     for file in files:
@@ -102,8 +103,9 @@ def check(
         except ConfigurationError as error:
             problems += error.problems
         else:
-            good = f"{file}: {len(loaded.spec.stages)} stages, nothing wrong"
-            typer.echo("\n".join([*(f"warning: {warning}" for warning in loaded.warnings), good]), err=as_json)
+            for warning in [*loaded.warnings, *data_warnings(loaded, store)]:
+                typer.echo(f"warning: {warning}", err=True)
+            typer.echo(f"{file}: {len(loaded.spec.stages)} stages, nothing wrong", err=as_json)
     if as_json:
         _print_json({"problems": problems})
     if problems:

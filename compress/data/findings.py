@@ -64,9 +64,8 @@ def report(prepared: Prepared, assignment: Assignment, progress: Progress) -> No
     if assignment.repeated.rows:
         progress.say(f"{assignment.repeated.rows:,} repeated rows left out before the splits were cut.")
     if prepared.label_conflicts:
-        progress.warn(
-            f"{prepared.label_conflicts:,} texts appear with more than one label: a part of them must be wrong."
-        )
+        appears = "text appears" if prepared.label_conflicts == 1 else "texts appear"
+        progress.warn(f"{prepared.label_conflicts:,} {appears} with more than one label: some of these must be wrong.")
     for name, split in prepared.splits.items():
         missing = [label for label, count in split.classes.items() if not count]
         if missing:

@@ -5,9 +5,11 @@ read by the same function.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import datasets
+from huggingface_hub import DatasetCard, hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError
 
 from compress.data.record import Columns, Part, Record
@@ -41,12 +43,19 @@ def hub_part(repository: str, *, revision: str | None, config: str | None, split
     return Part(title, len(rows), read)
 
 
-def hub_licence(repository: str, *, revision: str | None, config: str | None) -> str | None:
+def hub_licence(repository: str, *, revision: str | None) -> str | None:
     """What the repository's card says, if anything."""
+    folder = Path(repository)
     try:
-        return datasets.load_dataset_builder(repository, config, revision=revision).info.license or None
+        card = folder / "README.md" if folder.is_dir() else _downloaded_card(repository, revision)
+        said = DatasetCard.load(card).data.get("license")
     except (OSError, ValueError, HfHubHTTPError):
         return None  # the card is a courtesy: rows that can be read are not refused for want of it
+    return ", ".join(said) if isinstance(said, list) else said
+
+
+def _downloaded_card(repository: str, revision: str | None) -> Path:
+    return Path(hf_hub_download(repository, "README.md", repo_type="dataset", revision=revision))
 
 
 def _loaded(repository: str, revision: str | None, config: str | None, split: str) -> datasets.Dataset:

@@ -6,7 +6,6 @@ of a row's labels, a tenth of the values of a regression.
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import GroupShuffleSplit
 
 from compress.errors import DataError
 
@@ -76,19 +75,20 @@ def group_cut(groups: Integers, strata: Integers, *, validation: float, test: fl
     return cut
 
 
-def _drawn(groups: Integers, strata: Integers, fraction: float, seed: int) -> NDArray[np.intp]:
-    """Rows of the draw of groups whose strata come nearest to `fraction` each."""
-    number = len(np.unique(groups))
+def _drawn(groups: Integers, strata: Integers, fraction: float, seed: int) -> NDArray[np.bool_]:
+    """Which rows belong to the draw of groups that takes nearest to `fraction` of every stratum."""
+    _, dense = np.unique(groups, return_inverse=True)
+    number = int(dense.max()) + 1
     size = min(max(round(number * fraction), 1), number - 1)
-    splitter = GroupShuffleSplit(n_splits=_DRAWS, test_size=size, random_state=seed % 2**32)
+    generator = np.random.default_rng(seed)
     counts = np.bincount(strata)
 
-    def unevenness(rows: NDArray[np.intp]) -> float:
-        taken = np.bincount(strata[rows], minlength=len(counts))
-        emptied = ((taken == counts) & (counts > 0)).sum()  # a class that train would lose
-        return float(np.abs(taken - fraction * counts).sum() + len(strata) * emptied)
+    def unevenness(taken: NDArray[np.bool_]) -> float:
+        found = np.bincount(strata[taken], minlength=len(counts))
+        emptied = ((found == counts) & (counts > 0)).sum()  # classes that train would lose
+        return float(np.abs(found - fraction * counts).sum() + len(strata) * emptied)
 
-    draws = [rows for _, rows in splitter.split(strata, groups=groups)]
+    draws = (np.isin(dense, generator.permutation(number)[:size]) for _ in range(_DRAWS))
     return min(draws, key=unevenness)
 
 

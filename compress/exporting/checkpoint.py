@@ -53,7 +53,7 @@ def export_checkpoint(
     opset = export_graph(model, target / MODEL, inputs=inputs, opset=opset, fuse=fuse)
     check_graph(target / MODEL)
     copy_beside(folder, target)
-    reference = TorchPredictor(model.eval(), frozenset(inputs))
+    reference = TorchPredictor(model, frozenset(inputs))
     parity = check_parity(reference, open_onnx(target, threads=THREADS), encoder, asked)
     return {
         "opset": opset,

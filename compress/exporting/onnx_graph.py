@@ -25,7 +25,7 @@ from transformers.exporters.exporter_onnx import OnnxExporter
 from compress.errors import ExportError
 
 AXES = ("batch", "length")
-OPERATOR = re.compile(r"OpOverload\(op='([\w.:]+)'|No ONNX function found for <?([\w.:]+)|\b(aten[.:]+\w+)")
+OPERATOR = re.compile(r"(?:OpOverload\(op='|No ONNX function found for <?)(?!OpOverload)([\w.:]+)")
 KEPT_METADATA = "pkg.torch.onnx.name_scopes"  # which module a node comes from; the rest holds paths of this machine
 
 
@@ -102,9 +102,8 @@ def _explanation(model: transformers.PreTrainedModel, error: BaseException) -> s
     for cause in reversed(chain):
         found = OPERATOR.search(str(cause))
         if found:
-            operator = next(group for group in found.groups() if group)
             return (
-                f"{name} cannot be exported: the operator {operator} has no counterpart in ONNX. "
+                f"{name} cannot be exported: the operator {found[1]} has no counterpart in ONNX. "
                 "Use a model without it, or another opset."
             )
     first = next((line for line in str(chain[-1]).splitlines() if line.strip()), "")

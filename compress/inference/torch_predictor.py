@@ -13,7 +13,7 @@ from compress.models.load import load_checkpoint, load_delta
 
 
 class TorchPredictor:
-    """An open module."""
+    """An open module, in evaluation mode."""
 
     def __init__(self, model: torch.nn.Module, takes: frozenset[str]) -> None:
         self._model, self._takes = model, takes
@@ -40,10 +40,10 @@ def open_torch(folder: Path, *, threads: int, base_folder: Path | None = None) -
         torch.set_num_threads(threads)
     if base_folder is None:
         model = load_checkpoint(folder)
-        return TorchPredictor(model.eval(), inputs_of(model))
+        return TorchPredictor(model, inputs_of(model))
     manifest = _manifest(folder)
     delta = load_delta(folder, base_folder=base_folder, task=manifest["task"], labels=manifest["labels"])
-    return TorchPredictor(delta.eval(), inputs_of(delta.get_base_model()))
+    return TorchPredictor(delta, inputs_of(delta.get_base_model()))
 
 
 def inputs_of(model: torch.nn.Module) -> frozenset[str]:

@@ -4,10 +4,15 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from compress.chain.artifacts import Dataset
 from compress.chain.digests import Digests
+from compress.chain.key import key_of, said_by
+from compress.chain.manifest import DatasetManifest
 from compress.chain.outside import HUB, LocalPath, ModelSource, Outside
-from compress.chain.step import Loc, leaves
+from compress.chain.step import Loc, edges, leaves
+from compress.chain.store import Store
 from compress.errors import CompressError, ConfigurationError
+from compress.pipeline.enough_rows import too_few_rows
 from compress.pipeline.suggestions import did_you_mean
 from compress.pipeline.yaml_file import LoadedPipeline, read_pipeline
 
@@ -24,6 +29,17 @@ def load_checked(file: Path, *, overrides: Sequence[str] = (), again_from: str |
     if problems:
         raise ConfigurationError(*problems)
     return loaded
+
+
+def data_warnings(loaded: LoadedPipeline, root: Path) -> list[str]:
+    """Limits that are too fine for the rows of data sets that are in the store already; nothing is loaded for it."""
+    if not (root / "artifacts").is_dir():
+        return []
+    store = Store(root)
+    roots = [step for step in loaded.spec.stages if step.produces() is Dataset and not edges(step)]
+    keys = [key_of(said_by(step, seed=loaded.spec.seed, inputs={}, digests=store.digests)) for step in roots]
+    found = [stored for key in keys if (stored := store.find(key)) is not None]
+    return [one for stored in found for one in too_few_rows(loaded.spec, DatasetManifest.read(stored.path))]
 
 
 def _missing(loaded: LoadedPipeline) -> Iterator[str]:

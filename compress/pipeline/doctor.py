@@ -18,14 +18,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import compress
 from compress.benchmarking.machine import Machine, this_machine
 from compress.chain.provenance import library_versions
 from compress.extras import EXTRAS, installed
 
-State = Literal["ok", "advice", "wrong"]
+State = Literal["ok", "note", "wrong"]
 
-CONSTRAINTS = Path(compress.__file__).parents[1] / "constraints.txt"  # in a checkout; a wheel has none
+CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"  # in a checkout; a wheel has none
 OLDEST_PYTHON = (3, 11)
 RUN_MEMORY_GB = 4  # a run of the embedded example takes up to 3
 FREE_GB = 5  # for the libraries' caches and a few stored stages
@@ -90,7 +89,7 @@ def versions(found: Mapping[str, str], constraints: Path) -> Iterator[Finding]:
             yield Finding(library, version)
         else:
             advice = f"tested with {wanted}: pip install '{library}=={wanted}', or run the tests"
-            yield Finding(library, version, "advice", advice)
+            yield Finding(library, version, "note", advice)
 
 
 def read_constraints(file: Path) -> dict[str, str]:
@@ -109,7 +108,7 @@ def extras() -> Iterator[Finding]:
         if not missing:
             yield Finding(f"extra {extra}", "installed")
         elif len(missing) == len(libraries):
-            yield Finding(f"extra {extra}", "not installed", "advice", f"{advice}, if you want to {_USE[extra]}")
+            yield Finding(f"extra {extra}", "not installed", "note", f"{advice}, if you want to {_USE[extra]}")
         else:
             yield Finding(f"extra {extra}", f"in part: without {', '.join(missing)}", "wrong", advice)
 
@@ -140,22 +139,22 @@ def machine(here: Machine) -> Iterator[Finding]:
         yield Finding("instruction sets", sets)
     else:
         advice = "no int8 dot products (VNNI, dotprod): int8 gains little speed here, and u8s8 sums may saturate"
-        yield Finding("instruction sets", sets, "advice", advice)
+        yield Finding("instruction sets", sets, "note", advice)
     yield _cores(here)
     if here.memory_gb is not None:
         small = here.memory_gb < RUN_MEMORY_GB
         advice = f"a run takes up to 3 GB: use a machine with {RUN_MEMORY_GB}" if small else ""
-        yield Finding("memory", f"{here.memory_gb} GB", "advice" if small else "ok", advice)
+        yield Finding("memory", f"{here.memory_gb} GB", "note" if small else "ok", advice)
 
 
 def _cores(here: Machine) -> Finding:
     if here.quota_cores is not None and here.quota_cores < here.cores:
         advice = f"set measure.threads to {max(1, int(here.quota_cores))}: more threads wait for the quota"
-        return Finding("cores", f"{here.cores}, of which a quota allows {here.quota_cores}", "advice", advice)
+        return Finding("cores", f"{here.cores}, of which a quota allows {here.quota_cores}", "note", advice)
     threads = os.environ.get("OMP_NUM_THREADS")
     if threads and threads.isdigit() and int(threads) < here.cores:
         advice = "training uses no more than OMP_NUM_THREADS: unset it, unless you meant to"
-        return Finding("cores", f"{here.cores}, OMP_NUM_THREADS={threads}", "advice", advice)
+        return Finding("cores", f"{here.cores}, OMP_NUM_THREADS={threads}", "note", advice)
     return Finding("cores", str(here.cores))
 
 
@@ -169,7 +168,7 @@ def folder(name: str, path: Path) -> Iterator[Finding]:
     free_gb = shutil.disk_usage(there).free / 2**30
     scarce = free_gb < FREE_GB
     advice = "remove what is old with `compress store prune`, or use another disk" if scarce else ""
-    yield Finding(name, f"{path}: writable, {free_gb:.0f} GB free", "advice" if scarce else "ok", advice)
+    yield Finding(name, f"{path}: writable, {free_gb:.0f} GB free", "note" if scarce else "ok", advice)
 
 
 def _cannot_write(there: Path) -> str | None:

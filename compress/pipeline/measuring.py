@@ -11,6 +11,7 @@ from compress.chain.step import Step
 from compress.chain.store import Store
 from compress.errors import MeasurementError
 from compress.evaluation.tasks import MODEL_FIGURES, drop_of, known_figure
+from compress.pipeline.enough_rows import too_few_rows
 from compress.pipeline.latencies import Pair, latencies_of
 from compress.pipeline.outcome import Outcome
 from compress.pipeline.outputs import Answers, answers_of, base_folder, compared
@@ -34,6 +35,8 @@ class Measuring:
         model = outcome.artifact
         assert isinstance(model, Model)
         answers = self._answers(outcome, outcome, progress)
+        for note in answers.notes:
+            progress.warn(f"{outcome.step.name}: {note}")
         outcome.measures = answers.figures.model_copy(update={"size_mb": size_of(model)})
         for other in self._others(outcome.step):
             theirs = self._answers(other, outcome, progress)
@@ -42,12 +45,14 @@ class Measuring:
         if self._wants_latency(outcome.step):
             self._measure_latency(outcome, progress)
 
-    def check_figures(self, dataset: Dataset) -> None:
-        """Once the labels are known, find gates on the recall of a label that is none.
+    def check_gates(self, dataset: Dataset, progress: Progress) -> None:
+        """Once the rows are known, find gates on the recall of a label that is none; warn of too few rows.
 
         Raises: MeasurementError naming the gate.
         """
         manifest = dataset.manifest
+        for warning in too_few_rows(self.pipeline, manifest):
+            progress.warn(warning)
         for step in self.pipeline.stages:
             for kind, figure, _ in step.gates.limits() if step.gates else ():
                 problem = known_figure(manifest.task, kind, figure, labels=manifest.labels)

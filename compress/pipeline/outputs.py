@@ -48,6 +48,12 @@ class Answers:
         """What was read from them."""
         return MeasuresEntry.model_validate_json((self.folder / "figures.json").read_text(encoding="utf-8"))
 
+    @property
+    def notes(self) -> list[str]:
+        """Figures that these rows do not have, and why."""
+        notes: list[str] = json.loads((self.folder / "notes.json").read_text(encoding="utf-8"))
+        return notes
+
 
 def identity(model: Model, store: Store) -> str:
     """What decides a model's answers: a bundle and the ONNX model that it holds are the same."""
@@ -152,6 +158,7 @@ def _answer(
     metrics = measure(logits, targets, task=model.manifest.task, labels=model.manifest.labels)
     np.save(folder / "logits.npy", logits, allow_pickle=False)
     np.save(folder / "targets.npy", targets, allow_pickle=False)
+    write_text(folder / "notes.json", json.dumps(metrics.notes))
     write_text(folder / "figures.json", _entry(metrics, model.manifest.parameters).model_dump_json(indent=2))
 
 

@@ -85,12 +85,11 @@ class Runner:
 
     def _measure_and_judge(self, outcome: Outcome) -> None:
         """Take the figures of a model, compare it, and hold its gates against them."""
-        if isinstance(outcome.artifact, Dataset):
-            self.measuring.check_figures(outcome.artifact)
-        if not isinstance(outcome.artifact, Model):
-            return
         recording = Recording(self.progress)
-        self.measuring.measure(outcome, recording)
+        if isinstance(outcome.artifact, Dataset):
+            self.measuring.check_gates(outcome.artifact, recording)
+        if isinstance(outcome.artifact, Model):
+            self.measuring.measure(outcome, recording)
         outcome.warnings += recording.warnings
         outcome.verdicts = judge_stage(outcome)
         for verdict in outcome.verdicts:

@@ -173,7 +173,7 @@ def _at(values: Any, loc: Sequence[int | str]) -> Any:
 
 
 def _as_run(text: str, overrides: Sequence[str]) -> str:
-    said = "".join(f"# --set {override}\n" for override in overrides)
+    said = "".join(f"# --set {' '.join(override.splitlines())}\n" for override in overrides)
     return f"{text.rstrip()}\n{said}" if said else text
 
 

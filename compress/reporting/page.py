@@ -4,11 +4,13 @@ Knows how a report is laid out. Figures come from `summary`, places on canvases 
 them down, escaped. A content security policy in the page forbids every request, so that one that slipped in would fail.
 """
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from compress.reporting import numbers
 from compress.reporting.charts.confusion import confusion
@@ -34,6 +36,7 @@ from compress.reporting.summary import (
     verdict_word,
 )
 
+BREAKABLE = re.compile(r"(?<=[_./-])")
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -79,6 +82,7 @@ def environment() -> Environment:
         duration=numbers.duration,
         moment=numbers.moment,
         words=words,
+        soft=soft,
         entries=entries,
     )
     made.globals.update(
@@ -96,6 +100,11 @@ def environment() -> Environment:
 def words(name: str) -> str:
     """A figure's or field's name for people: `f1_macro` as `f1 macro`."""
     return name.replace("_", " ")
+
+
+def soft(name: str) -> Markup:
+    """A name that may break after `_`, `.`, `-` and `/`, escaped."""
+    return Markup("<wbr>").join(escape(part) for part in BREAKABLE.split(name))
 
 
 def entries(value: Any) -> list[tuple[str | None, Any]]:

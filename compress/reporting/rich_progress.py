@@ -6,6 +6,7 @@ Colour follows the console, and rich's console follows `NO_COLOR`.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -27,6 +28,15 @@ class RichProgress:
         self._clock = clock
         self._draws = console.is_terminal and not console.is_dumb_terminal
         self._live: Progress | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Leaves no half-drawn bar behind, whatever happened."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
     @contextmanager
     def track(self, description: str, total: float) -> Iterator[Advance]:

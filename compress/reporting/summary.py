@@ -109,14 +109,10 @@ def headline(report: Report) -> str:
         more = [f"{_counted(len(reasons) - 1, 'more problem')} below."] if len(reasons) > 1 else []
         return " ".join([reasons[0], *more, *([] if report.published else ["Nothing was published."])])
     doubts = sum(verdict.verdict == "within_noise" for stage in report.stages for verdict in stage.verdicts)
-    noise = (
-        [
-            f"{_counted(doubts, 'gate')} {'is' if doubts == 1 else 'are'} within noise: the interval reaches beyond the limit."
-        ]
-        if doubts
-        else []
-    )
-    return " ".join([_achievement(report), *noise])
+    if not doubts:
+        return _achievement(report)
+    are = f"{_counted(doubts, 'gate')} {'is' if doubts == 1 else 'are'}"
+    return f"{_achievement(report)} {are} within noise: the interval reaches beyond the limit."
 
 
 def gate_sentence(stage: StageEntry, verdict: VerdictEntry) -> str:

@@ -27,7 +27,7 @@ from compress.reporting.summary import (
     verdict_word,
 )
 
-__all__ = ["PlannedStage", "RichProgress", "lineage_tree", "plan_table", "result_table", "verdict_line"]
+__all__ = ["PlannedStage", "RichProgress", "lineage_tree", "plain_table", "plan_table", "result_table", "verdict_line"]
 
 STYLES: dict[Outcome, str] = {
     "pass": "green",
@@ -52,7 +52,7 @@ class PlannedStage:
 
 def result_table(report: Report) -> Table:
     """The table that a run ends with; fits 80 columns, long stage names wrap."""
-    table = _table()
+    table = plain_table()
     table.add_column("stage", overflow="fold", min_width=8)
     for column in (primary_of(report), "drop", "size MB", "p50 ms", "speed-up"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -71,9 +71,7 @@ def verdict_line(report: Report) -> Text:
 
 def plan_table(stages: Iterable[PlannedStage]) -> Table:
     """What would run, what would be reused, and why."""
-    table = _table()
-    for column in ("stage", "step", "would", "why"):
-        table.add_column(column, overflow="fold")
+    table = plain_table("stage", "step", "would", "why")
     for stage in stages:
         would = Text("be reused", style="dim") if stage.reused else Text("run", style="bold")
         table.add_row(Text(stage.name), Text(stage.step), would, Text(stage.why))
@@ -91,8 +89,12 @@ def lineage_tree(report: Report, stage: str | None = None) -> Tree:
     return tree
 
 
-def _table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+def plain_table(*columns: str) -> Table:
+    """A table with a line under its head and no other lines."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
 
 
 def _cells(row: Row) -> list[Text]:

@@ -47,7 +47,7 @@ class HiddenStates(Frozen):
     """Which objective."""
     weight: float = Field(default=1.0, gt=0, le=1e6)
     """Factor in the sum of the objectives."""
-    layers: Annotated[tuple[tuple[Layer, Layer], ...], Field(min_length=1, max_length=1000)] | None = None
+    layers: Annotated[list[tuple[Layer, Layer]], Field(min_length=1, max_length=1000)] | None = None
     """[student layer, teacher layer] pairs, counted from 0; by default those at the same share of depth."""
     embeddings: bool = True
     """Compare what goes into the first layers too."""
@@ -71,10 +71,10 @@ class AttentionRelations(Frozen):
 Objective = Annotated[Logits | HardLabels | HiddenStates | AttentionRelations, Field(discriminator="kind")]
 COMPARES_TOKENS = (HiddenStates, AttentionRelations)
 
-DEFAULT_OBJECTIVES: tuple[Objective, ...] = (
-    Logits(kind="logits", weight=0.9, temperature=2.0),
-    HardLabels(kind="hard_labels", weight=0.1),
-)
+
+def default_objectives() -> "list[Objective]":
+    """The teacher's answers, and a little of the labels."""
+    return [Logits(kind="logits", weight=0.9, temperature=2.0), HardLabels(kind="hard_labels", weight=0.1)]
 
 
 def bound(

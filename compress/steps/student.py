@@ -5,7 +5,6 @@ and two words are one sentence, instead of three times what each shape would hav
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
@@ -25,7 +24,7 @@ WORDS = ("layers", "base", "stage")
 
 Layer = Annotated[int, Field(ge=0, lt=1000)]
 Count = Annotated[int, Field(ge=1, le=1000)]
-Chosen = Annotated[tuple[Layer, ...], Field(min_length=1, max_length=1000)]
+Chosen = Annotated[list[Layer], Field(min_length=1, max_length=1000)]
 
 
 def _count_or_list(value: object) -> str:
@@ -56,7 +55,7 @@ class Student(Frozen):
         if len(said) != 1:
             found = {"found": " and ".join(said) or "none of them"}
             raise PydanticCustomError("student", "needs exactly one of `layers`, `base`, `stage`; found {found}", found)
-        if isinstance(self.layers, tuple) and list(self.layers) != sorted(set(self.layers)):
+        if isinstance(self.layers, list) and self.layers != sorted(set(self.layers)):
             raise PydanticCustomError("layers", "needs layers in rising order, each once; the bottom one is 0")
         return self
 
@@ -86,7 +85,7 @@ def make_student(student: Student, workspace: Workspace, teacher: Checkpoint, mo
     return _from_layers(student.layers, teacher, model)
 
 
-def _from_layers(layers: int | tuple[int, ...], teacher: Checkpoint, model: "PreTrainedModel") -> Made:
+def _from_layers(layers: int | list[int], teacher: Checkpoint, model: "PreTrainedModel") -> Made:
     from compress.distillation.layers import encoder_layers
     from compress.distillation.student import layers_chosen, student_from_layers
     from compress.models.load import load_tokenizer
@@ -99,14 +98,12 @@ def _from_layers(layers: int | tuple[int, ...], teacher: Checkpoint, model: "Pre
 
 def _from_base(base: ModelSource, teacher: Checkpoint, *, seed: int) -> Made:
     from compress.models.licence import licence_of
-    from compress.models.load import check_vocabulary, load_base, load_tokenizer
+    from compress.models.load import load_base, load_tokenizer
 
     folder = base.resolve()
     model = load_base(folder, task=teacher.manifest.task, labels=teacher.manifest.labels, seed=seed)
-    tokenizer = load_tokenizer(folder)
-    check_vocabulary(model, tokenizer)
-    origin = {"base": base.title, "base_digest": _digest(folder), "licence": licence_of(folder)}
-    return Made(model, tokenizer, origin, {"base": base.title})
+    origin = {"base": base.title, "base_digest": Digests().folder(folder), "licence": licence_of(folder)}
+    return Made(model, load_tokenizer(folder), origin, {"base": base.title})
 
 
 def _from_stage(earlier: Checkpoint, teacher: Checkpoint) -> Made:
@@ -120,7 +117,3 @@ def _from_stage(earlier: Checkpoint, teacher: Checkpoint) -> Made:
         )
     origin = {"base": ours.base, "base_digest": ours.base_digest, "licence": ours.licence}
     return Made(load_checkpoint(earlier.path), load_tokenizer(earlier.path), origin, {"checkpoint": earlier.digest})
-
-
-def _digest(folder: Path) -> str:
-    return Digests().folder(folder)

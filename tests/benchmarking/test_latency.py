@@ -83,3 +83,13 @@ def test_importing_it_needs_no_torch():
 
     code = "import sys, compress.benchmarking.latency, compress.benchmarking.worker; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_a_checkpoint_is_timed_in_pytorch_beside_its_graph(tmp_path):
+    from tests.tiny import tiny_checkpoint
+
+    torch = Variant("torch", tiny_checkpoint(tmp_path / "checkpoint"), "torch")
+    measured = compare([torch, Variant("onnx", onnx_folder(tmp_path / "onnx"), "onnxruntime")])
+    assert [one.at((1, 8)).runtime for one in measured] == ["torch", "onnxruntime"]
+    assert measured[0].at((1, 8)).p50_ms > 0

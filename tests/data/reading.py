@@ -33,8 +33,8 @@ def prepared(
     folder.mkdir(parents=True, exist_ok=True)
     return prepare(
         {name: part_of(given, name) for name, given in splits.items()}, folder, task=task, labelled=labelled,
-        text_columns=text_columns, cut=Cut(cut_validation, cut_test, grouped, rows), seed=seed, progress=progress or Silent(),
-        separator=separator, drop_empty=drop_empty,
+        text_columns=text_columns, cut=Cut(cut_validation, cut_test, grouped, rows), seed=seed,
+        progress=progress or Silent(), separator=separator, drop_empty=drop_empty,
     )  # fmt: skip
 
 

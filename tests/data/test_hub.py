@@ -53,6 +53,6 @@ def test_missing_columns_and_splits_are_said(repository):
         read(repository, Columns(("sentence",), "label"), split="dev")
 
 
-def test_a_card_without_a_licence_is_no_error(repository, tmp_path):
-    assert hub_licence(repository, revision=None, config=None) in {None, "mit"}
-    assert hub_licence(str(tmp_path / "nothing"), revision=None, config=None) is None
+def test_the_licence_is_the_cards_and_without_a_card_there_is_none(repository, tmp_path):
+    assert hub_licence(repository, revision=None) == "mit"
+    assert hub_licence(str(tmp_path), revision=None) is None

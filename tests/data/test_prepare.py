@@ -71,7 +71,7 @@ def test_label_conflicts_are_counted_and_said(tmp_path):
     progress = Silent()
     found = prepared(tmp_path, progress=progress, train=[("a", "x"), ("A", "y"), ("b", "x")])
     assert found.label_conflicts == 1
-    assert progress.warnings == ["1 texts appear with more than one label: a part of them must be wrong."]
+    assert progress.warnings == ["1 text appears with more than one label: some of these must be wrong."]
 
 
 def test_lengths_and_classes_are_described(tmp_path):

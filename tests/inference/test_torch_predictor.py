@@ -12,7 +12,7 @@ from tests.tiny import FAMILIES, tiny_checkpoint, tiny_texts
 def test_answers_as_transformers_does_padded_or_not(tmp_path, family):
     folder = tiny_checkpoint(tmp_path, family)
     texts, _ = tiny_texts(rows=4)
-    logits = open_torch(folder, threads=0).predict(TextEncoder.load(folder, max_length=32).encode(texts))["logits"]
+    logits = open_torch(folder, threads=0).predict(TextEncoder.load(folder, max_length=64).encode(texts))["logits"]
     model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     with torch.no_grad():

@@ -1,8 +1,12 @@
 """A small version of the main pipeline: a tiny random base, a CSV of tiny texts, every step of the real chain."""
 
 import csv
+import shutil
 from pathlib import Path
 
+from compress.pipeline.run import run_file
+from compress.progress import Silent
+from compress.reporting.schema import Report
 from tests.tiny import tiny_base, tiny_texts
 
 PIPELINE = """\
@@ -13,6 +17,7 @@ stages:
   - {name: texts, step: load_data, source: {kind: csv, train: texts.csv, text: text, label: label}}
   - {name: delta, step: finetune_lora, data: texts, base: base, rank: 8, max_length: 32, training: {steps: 150, learning_rate: 1e-2, batch_size: 16}}
   - {name: teacher, step: merge_lora, delta: delta, gates: {min: {accuracy: 0.5}}}
+  - {name: full, step: finetune, data: texts, base: base, strategy: {kind: head_only}, max_length: 32, training: {steps: 5}}
   - name: student
     step: distill
     teacher: teacher
@@ -47,3 +52,30 @@ def write_project(folder: Path, *, latency: str = "none") -> Path:
     tiny_base(folder / "base")
     (folder / "small.yaml").write_text(PIPELINE % {"latency": latency}, encoding="utf-8")
     return folder / "small.yaml"
+
+
+class Project:
+    """A folder in which the small pipeline ran."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.file = folder, folder / "small.yaml"
+        self.progress = Silent()
+
+    @classmethod
+    def copy_of(cls, finished: Path, folder: Path) -> "Project":
+        """A copy to change."""
+        shutil.copytree(finished, folder)
+        return cls(folder)
+
+    def run(self, *overrides: str, **options) -> Report:
+        places = {"store": self.folder / ".compress", "runs": self.folder / "runs", **options}
+        return run_file(self.file, overrides=overrides, progress=self.progress, **places)
+
+    def edit(self, old: str, new: str) -> None:
+        text = self.file.read_text()
+        assert old in text
+        self.file.write_text(text.replace(old, new))
+
+    @property
+    def bundle(self) -> Path:
+        return self.folder / "runs" / "small" / "bundle"

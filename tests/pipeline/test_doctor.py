@@ -20,7 +20,7 @@ def test_a_diagnosis_is_json_and_rows(tmp_path):
 
 
 def test_advice_is_no_illness_but_a_wrong_thing_is():
-    assert Diagnosis((Finding("a", "1", "advice", "do"),)).healthy
+    assert Diagnosis((Finding("a", "1", "note", "do"),)).healthy
     assert not Diagnosis((Finding("a", "1"), Finding("b", "2", "wrong", "do"))).healthy
 
 
@@ -47,20 +47,20 @@ def test_extras_are_there_or_missing_or_there_in_part(monkeypatch):
     assert found["extra train"] == Finding(
         "extra train", "in part: without peft", "wrong", "pip install 'compress-pipeline[train]'"
     )
-    assert found["extra demo"].state == "advice"
+    assert found["extra demo"].state == "note"
     assert "pip install 'compress-pipeline[demo]', if you want to run the example" in found["extra demo"].advice
 
 
 def test_a_processor_without_int8_products_gets_advice():
     found = by_name(machine(Machine("Old Xeon", "x86_64", ("avx2",), 4, None, 16)))
-    assert found["instruction sets"].state == "advice"
+    assert found["instruction sets"].state == "note"
     assert "VNNI" in found["instruction sets"].advice
 
 
 def test_a_quota_below_the_cores_says_how_many_threads():
     found = by_name(machine(Machine("p", "x86_64", ("avx_vnni",), 8, 1.5, 2)))
     assert found["cores"].advice.startswith("set measure.threads to 1")
-    assert found["memory"].state == "advice"
+    assert found["memory"].state == "note"
 
 
 def test_fewer_threads_than_cores_are_mentioned(monkeypatch):

@@ -1,40 +1,17 @@
 """The real chain, end to end, on tiny models: what a run makes, reuses, refuses and publishes."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from compress import load_bundle
 from compress.pipeline.plan import plan_file
-from compress.pipeline.run import exit_code, run_file
-from compress.progress import Silent
+from compress.pipeline.run import exit_code
 from compress.reporting.schema import Report
-from tests.pipeline.small_run import write_project, write_texts
+from tests.pipeline.small_run import write_texts
 
-STAGES = ["texts", "delta", "teacher", "student", "onnx", "int8", "edge"]
-
-
-class Project:
-    """A folder in which the small pipeline ran."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.file = folder, folder / "small.yaml"
-        self.progress = Silent()
-
-    def run(self, *overrides: str, **options) -> Report:
-        places = {"store": self.folder / ".compress", "runs": self.folder / "runs", **options}
-        return run_file(self.file, overrides=overrides, progress=self.progress, **places)
-
-    def edit(self, old: str, new: str) -> None:
-        text = self.file.read_text()
-        assert old in text
-        self.file.write_text(text.replace(old, new))
-
-    @property
-    def bundle(self) -> Path:
-        return self.folder / "runs" / "small" / "bundle"
+STAGES = ["texts", "delta", "teacher", "full", "student", "onnx", "int8", "edge"]
 
 
 def statuses(report: Report) -> dict[str, str]:
@@ -45,22 +22,8 @@ def ran(report: Report) -> list[str]:
     return [stage.name for stage in report.stages if stage.status == "ran"]
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory) -> tuple[Path, Report]:
-    folder = tmp_path_factory.mktemp("small")
-    write_project(folder)
-    return folder, Project(folder).run()
-
-
-@pytest.fixture
-def project(first, tmp_path) -> Project:
-    """A copy of the finished project, under the same inner paths."""
-    shutil.copytree(first[0], tmp_path / "project", symlinks=True)
-    return Project(tmp_path / "project")
-
-
-def test_a_run_passes_and_publishes(first):
-    folder, report = first
+def test_a_run_passes_and_publishes(finished):
+    folder, report = finished
     assert report.passed, [(stage.name, stage.error, stage.verdicts) for stage in report.stages]
     assert exit_code(report, strict=False) == 0
     assert ran(report) == STAGES
@@ -70,14 +33,14 @@ def test_a_run_passes_and_publishes(first):
     assert (folder / "runs/small/report.html").read_text().startswith("<!DOCTYPE html>")
 
 
-def test_every_model_is_measured_and_compared_with_the_teacher(first):
-    _, report = first
+def test_every_model_is_measured_and_compared_with_the_teacher(finished):
+    _, report = finished
     for stage in report.stages[1:]:
         assert stage.measures is not None
         assert stage.measures.primary == "accuracy"
         low, high = stage.measures.metrics["accuracy"].interval
         assert low <= stage.measures.metrics["accuracy"].value <= high
-    int8 = report.stages[5]
+    int8 = report.stages[6]
     (comparison,) = int8.comparisons
     assert comparison.against == "teacher"
     assert comparison.ratios["size_mb"].value == pytest.approx(
@@ -86,14 +49,14 @@ def test_every_model_is_measured_and_compared_with_the_teacher(first):
     assert {verdict.gate for verdict in int8.verdicts} == {"max_drop.accuracy", "max_ratio.size_mb"}
 
 
-def test_the_merged_teacher_answers_as_the_delta_does(first):
-    _, report = first
+def test_the_merged_teacher_answers_as_the_delta_does(finished):
+    _, report = finished
     delta, teacher = report.stages[1], report.stages[2]
     assert teacher.measures.metrics["accuracy"].value == delta.measures.metrics["accuracy"].value
 
 
-def test_the_bundle_predicts(first):
-    folder, report = first
+def test_the_bundle_predicts(finished):
+    folder, report = finished
     bundle = load_bundle(folder / "runs/small/bundle")
     (answer,) = bundle.predict(["goal match team player score league"])
     assert answer.label in {"class_0", "class_1", "class_2"}
@@ -123,13 +86,13 @@ def test_renaming_a_stage_or_changing_a_gate_or_measure_makes_nothing_again(proj
     project.edit("max_ratio: {size_mb: 1.0}", "max_ratio: {size_mb: 0.9}")
     report = project.run("measure.split=validation")
     assert ran(report) == []
-    assert report.stages[3].name == "pupil"
+    assert report.stages[4].name == "pupil"
 
 
 def test_a_data_file_edited_in_place_makes_everything_again_that_reads_it(project):
     write_texts(project.folder / "texts.csv", seed=1)
     rows = plan_file(project.file, overrides=[], store=project.folder / ".compress")
-    assert [row.reused for row in rows] == [False] * 7
+    assert [row.reused for row in rows] == [False] * 8
     assert rows[0].why == "source.train changed outside"
     assert rows[1].why == "reads 'texts', which would run"
 
@@ -138,7 +101,7 @@ def test_a_changed_local_base_trains_again(project):
     config = project.folder / "base" / "config.json"
     config.write_text(config.read_text().replace('"hidden_dropout_prob": 0.1', '"hidden_dropout_prob": 0.2'))
     rows = plan_file(project.file, overrides=[], store=project.folder / ".compress")
-    assert [row.reused for row in rows] == [True] + [False] * 6
+    assert [row.reused for row in rows] == [True] + [False] * 7
     assert rows[1].why == "base changed outside"
 
 
@@ -154,16 +117,16 @@ def test_a_failed_gate_stops_the_run_and_takes_the_earlier_bundle_away(project):
 
 
 def test_a_gate_within_noise_goes_on_and_is_an_error_only_when_strict(project):
-    accuracy = project.run().stages[3].measures.metrics["accuracy"].value
+    accuracy = project.run().stages[4].measures.metrics["accuracy"].value
     report = project.run(f"student.gates.min.accuracy={accuracy - 0.001}")
-    verdicts = {verdict.gate: verdict.verdict for verdict in report.stages[3].verdicts}
+    verdicts = {verdict.gate: verdict.verdict for verdict in report.stages[4].verdicts}
     assert verdicts["min.accuracy"] == "within_noise"
     assert (exit_code(report, strict=False), exit_code(report, strict=True)) == (0, 3)
     assert report.passed
 
 
 def test_a_damaged_artifact_is_found_said_and_made_again(project):
-    student = project.run().stages[3]
+    student = project.run().stages[4]
     weights = Path(student.artifact.path) / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1

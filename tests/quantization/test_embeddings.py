@@ -15,7 +15,7 @@ def lookups(axis=0, readers=1):
     graph = helper.make_graph(
         [helper.make_node("Gather", ["table", "ids"], [name], axis=axis) for name in names], "graph",
         [helper.make_tensor_value_info("ids", TensorProto.INT64, ["b", "l"])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["a", "b", "c"]) for name in names],
         [numpy_helper.from_array(TABLE, "table")],
     )  # fmt: skip
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)

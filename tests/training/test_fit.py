@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -218,15 +217,6 @@ def test_a_label_that_is_not_there_cannot_have_a_weight(tmp_path: Path) -> None:
     setting = Setting(tmp_path)
     with pytest.raises(TrainingError, match="no label 'sport'; labels: class_0, class_1, class_2"):
         setting.fit(setting.plan(class_weights={"sport": 2.0}))
-
-
-def test_balanced_weights_find_a_rare_class(tmp_path: Path) -> None:
-    setting = Setting(tmp_path, rows=120)
-    labels = np.asarray(setting.train["labels"])
-    keep = [row for row, label in enumerate(labels) if label != 2 or row % 5 == 0]
-    setting.train = setting.train.select(keep)
-    report = setting.fit(setting.plan(epochs=10, class_weights="balanced"))
-    assert report.best["accuracy"] > 0.8
 
 
 def test_the_kept_state_can_be_saved(tmp_path: Path) -> None:

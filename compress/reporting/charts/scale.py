@@ -66,7 +66,7 @@ def from_zero(values: Sequence[float], start: float, end: float, *, title: str, 
     return Axis(0.0, high * 1.15 or 1.0, start, end, title)
 
 
-def _round_values(low: float, high: float, about: int = 5) -> list[float]:
+def _round_values(low: float, high: float, about: int = 7) -> list[float]:
     raw = (high - low) / about
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)

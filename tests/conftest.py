@@ -1,0 +1,22 @@
+"""What several test modules share: one finished run of the small pipeline."""
+
+from pathlib import Path
+
+import pytest
+
+from compress.reporting.schema import Report
+from tests.pipeline.small_run import Project, write_project
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> tuple[Path, Report]:
+    """The folder in which the small pipeline ran, and its report; tests that write copy it (`project`)."""
+    folder = tmp_path_factory.mktemp("small")
+    write_project(folder)
+    return folder, Project(folder).run()
+
+
+@pytest.fixture
+def project(finished, tmp_path) -> Project:
+    """A copy of the finished project, to change and run again."""
+    return Project.copy_of(finished[0], tmp_path / "project")

@@ -1,0 +1,226 @@
+"""`report.html` in a real browser: headless Chromium through playwright."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from compress.reporting.numbers import given, number
+from compress.reporting.page import render
+from tests.reporting import sample
+
+pytestmark = pytest.mark.browser
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+REPORTS = {
+    "full": sample.full_report,
+    "failed": sample.failed_report,
+    "without-a-model": sample.no_model_report,
+    "crowded": sample.crowded_report,
+}
+AA_TEXT = 4.5
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        why = "Chromium is not installed (Debian: apt-get install chromium)"
+        if os.environ.get("CI") or os.environ.get("COMPRESS_REQUIRE_BROWSER"):
+            pytest.fail(f"{why}, and CI or COMPRESS_REQUIRE_BROWSER asks for this test")
+        pytest.skip(why)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    for name, report in REPORTS.items():
+        (folder / f"{name}.html").write_text(render(report()), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def open_page(browser, files):
+    """Opens a report; at the end nothing else may have been asked for and the console must have been silent."""
+    contexts, requests, said = [], [], []
+
+    def open_it(name, *, width=1200, scheme="light"):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("dialog", lambda dialog: said.append(dialog.message))
+        page.goto((files / f"{name}.html").as_uri())
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()
+    assert all(url.startswith((files.as_uri(), "data:,")) for url in requests), requests
+    assert said == []
+
+
+def leaves(value, place="") -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(inner, f"{place}.{name}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from leaves(inner, f"{place}.{index}")
+    elif value is not None and not isinstance(value, bool):
+        yield place, value
+
+
+def squeezed(text):
+    return " ".join(text.split())
+
+
+def stands(value, text):
+    """Whether the text has the value as a word of its own, by the rule of `numbers`."""
+    if isinstance(value, str):
+        return squeezed(value) in text
+    forms = {squeezed(number(value)), given(value)}
+    return any(re.search(rf"(?<![\d.−]){re.escape(form)}(?![\d]|\.\d)", text) for form in forms)
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_every_figure_of_report_json_is_on_the_page(open_page, name):
+    page = open_page(name)
+    page.evaluate("document.getElementById('raw').remove()")  # the copy of report.json itself would prove nothing
+    text = squeezed(page.evaluate("document.body.textContent"))
+    report = json.loads(REPORTS[name]().to_json())
+    del report["schema"], report["started"]
+    missing = [place for place, value in leaves(report) if not stands(value, text)]
+    assert missing == []
+    assert f'datetime="{sample.full_report().started}"' in page.content()
+
+
+def test_what_is_no_figure_of_the_report_is_not_found():
+    assert not stands(0.9718, "0.97184 10.9718")
+    assert stands(0.9718, "accuracy 0.9718, good")
+
+
+@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("width", [360, 768])
+def test_nothing_reaches_beyond_a_narrow_screen(open_page, name, width):
+    page = open_page(name, width=width)
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    beyond = """() => [...document.querySelectorAll('body *')]
+      .filter(element => !element.closest('.scroll, .toc ul, pre, .unseen, .skip'))
+      .filter(element => element.getBoundingClientRect().right > innerWidth + 1)
+      .map(element => element.outerHTML.slice(0, 120))"""
+    assert page.evaluate(beyond) == []
+
+
+CONTRASTS = """() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const rgba = css => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = css; canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data; return [r, g, b, a / 255]; };
+  const over = (top, below) => top.slice(0, 3).map((part, i) => part * top[3] + below[i] * (1 - top[3]));
+  const light = rgb => { const [r, g, b] = rgb.map(part => { part /= 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4; });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const behind = element => { const layers = [];
+    for (let at = element; at; at = at.parentElement) layers.push(rgba(getComputedStyle(at).backgroundColor));
+    return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255]); };
+  const found = [];
+  for (const element of document.querySelectorAll('body *')) {
+    const own = [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+    if (!own || ['TITLE', 'DESC', 'title', 'desc'].includes(element.tagName)) continue;
+    const style = getComputedStyle(element), below = behind(element);
+    const color = element.ownerSVGElement ? style.fill : style.color;
+    const [a, b] = [light(over(rgba(color), below)), light(below)];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    found.push([ratio, element.outerHTML.slice(0, 100)]);
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", REPORTS)
+def test_all_text_has_enough_contrast(open_page, name, scheme):
+    page = open_page(name, scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+    contrasts = page.evaluate(CONTRASTS)
+    assert len(contrasts) > 40
+    assert [one for one in contrasts if one[0] < AA_TEXT] == []
+
+
+def test_dark_mode_is_dark(open_page):
+    pages = {scheme: open_page("full", scheme=scheme) for scheme in ("light", "dark")}
+    colors = {
+        scheme: page.evaluate("getComputedStyle(document.body).backgroundColor") for scheme, page in pages.items()
+    }
+    brightness = {scheme: sum(map(int, re.findall(r"\d+", color)[:3])) for scheme, color in colors.items()}
+    assert brightness["dark"] < 120
+    assert brightness["light"] > 700
+
+
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(open_page):
+    page = open_page("full", width=360)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    assert page.evaluate("document.activeElement.getBoundingClientRect().top") >= 0
+    stops = page.evaluate("document.querySelectorAll('a, summary, [tabindex=\"0\"]').length")
+    reached = set()
+    for _ in range(stops + 5):
+        reached.add(page.evaluate("document.activeElement.outerHTML.slice(0, 90)"))
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline == "solid" or page.evaluate("document.activeElement === document.body")
+        page.keyboard.press("Tab")
+    assert any('class="scroll' in one for one in reached)
+    assert any(one.startswith("<summary") for one in reached)
+
+
+def test_a_table_scrolls_by_keyboard_on_a_phone(open_page):
+    page = open_page("full", width=360)
+    box = page.locator(".scroll").first
+    box.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('.scroll').scrollLeft > 0", timeout=3000)
+
+
+def test_a_screen_reader_finds_landmarks_headings_tables_and_pictures(open_page):
+    page = open_page("full")
+    for role in ("banner", "navigation", "main", "contentinfo"):
+        assert page.get_by_role(role).count() == 1, role
+    assert page.get_by_role("heading", level=1).inner_text() == "bert_edge"
+    assert page.get_by_role("table", name="Every stage, drops and speed-ups against teacher").count() == 1
+    pictures = page.get_by_role("img").all()
+    assert len(pictures) == 6
+    assert page.get_by_role("img", name="Reliability diagram of edge").count() == 1
+
+
+def test_a_link_to_a_stage_leads_to_its_figures(open_page):
+    page = open_page("full")
+    page.get_by_role("link", name="student").first.click()
+    assert page.url.endswith("#stage-student")
+
+
+def test_on_paper_the_sections_are_open(open_page):
+    page = open_page("full")
+    page.emulate_media(media="print")
+    assert page.locator("#stage-edge .tree").first.is_visible()

