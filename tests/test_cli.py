@@ -16,6 +16,13 @@ class Blocked:
         if name.split('.')[0] in {names!r}:
             raise ModuleNotFoundError(f'No module named {{name!r}}', name=name)
 sys.meta_path.insert(0, Blocked())
+import importlib.metadata
+version = importlib.metadata.version
+def blocked(name):
+    if name.replace('-', '_') in {names!r}:
+        raise importlib.metadata.PackageNotFoundError(name)
+    return version(name)
+importlib.metadata.version = blocked
 """
 HEAVY = ["torch", "transformers", "peft", "datasets", "onnx", "sklearn", "scipy", "matplotlib", "jinja2", "pandas"]
 

@@ -9,8 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from compress.chain.artifacts import Artifact
 from compress.chain.digests import Digests
 from compress.chain.key import key_of, said_by
-from compress.chain.step import NOT_IN_KEY, Step, edges, leaves
 from compress.chain.outside import LocalPath
+from compress.chain.step import NOT_IN_KEY, Step, edges, leaves
 from compress.frozen import Frozen
 from compress.steps import AnyStep
 
@@ -34,7 +34,8 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "finetune_lora": [{"data": "texts", "base": "base", "rank": 8, "targets": ["query", "value"]}],
     "merge_lora": [{"delta": "delta"}],
     "distill": [
-        {"teacher": "teacher", "data": "texts", "student": {"layers": 3}, "objectives": [LOGITS, HARD], "unlabelled": "more"},
+        {"teacher": "teacher", "data": "texts", "student": {"layers": 3}, "objectives": [LOGITS, HARD]},
+        {"teacher": "teacher", "data": "texts", "student": {"layers": [0, 1]}, "unlabelled": "more"},
         {"teacher": "teacher", "data": "texts", "student": {"stage": "pupil"}},
         {"teacher": "teacher", "data": "texts", "student": {"base": "base"}},
     ],

@@ -2,7 +2,8 @@
 
 Each model runs in one resident process of its own, as it would in an application; they take turns in rounds, so that
 what changes the machine's speed hits all of them; a round in which somebody else was busy is taken again. What is timed
-is the model's call on real token ids, without the tokenizer. A turn is 0.3 s of calls, at least 5.
+is the model's call on real token ids, without the tokenizer. A turn is 0.3 s of calls, at least 5 unless they
+take more than 3 s.
 """
 
 import statistics

@@ -4,7 +4,7 @@ Reads one JSON object a line from stdin and answers with one a line on what was 
 1 is turned to stderr first, so that whatever a library prints, in C too, cannot get between the lines.
 
     {"do": "prepare", "shape": [8, 64]}                                -> {"warm_up_calls": 20}
-    {"do": "turn", "shape": [8, 64], "seconds": 0.3, "calls": 5}       -> {"times_ms": [1.9, ...]}
+    {"do": "turn", "shape": [8, 64], "seconds": [0.3, 3], "calls": 5}  -> {"times_ms": [1.9, ...]}
 
 The first line that it sends, unasked, says that the model is open. An error ends it, with a traceback on stderr, and
 so does the end of stdin. Only the model's call is timed: no tokenizer. It knows no other variant and no round.
@@ -17,7 +17,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,7 +28,6 @@ from compress.inference.text_encoder import Text, TextEncoder
 
 WARM_UP_CALLS, WARM_UP_SECONDS = 20, 1.0  # whichever comes first, but
 FEWEST_WARM_UP_CALLS = 3
-LEAD_IN_CALLS = 2  # untimed at the start of a turn: threads wake, caches fill
 
 
 class Session:
@@ -56,14 +55,16 @@ class Session:
                 break
         return calls
 
-    def _turn(self, shape: Shape, *, seconds: float, calls: int) -> list[float]:
-        """Times of at least `calls` calls, and of as many as fit into `seconds`."""
+    def _turn(self, shape: Shape, *, seconds: Sequence[float], calls: int) -> list[float]:
+        """Times of as many calls as fit into `seconds[0]`, or of `calls` where that is more and `seconds[1]` allows."""
         gc.collect()
         gc.disable()
-        for _ in range(LEAD_IN_CALLS):
+        # One or two calls that do not count: threads wake, caches fill.
+        lead_in_ms = self._call_ms(shape)
+        if lead_in_ms < 1000 * seconds[0]:
             self._call_ms(shape)
-        enough, times_ms = time.perf_counter() + seconds, list[float]()
-        while len(times_ms) < calls or time.perf_counter() < enough:
+        start, times_ms = time.perf_counter(), [self._call_ms(shape)]
+        while (elapsed := time.perf_counter() - start) < seconds[0] or (len(times_ms) < calls and elapsed < seconds[1]):
             times_ms.append(self._call_ms(shape))
         gc.enable()
         return times_ms

@@ -20,7 +20,8 @@ from compress.benchmarking.variants import Shape, Variant
 from compress.inference.text_encoder import Text
 
 MODULE = "compress.benchmarking.worker"
-TURN_SECONDS, TURN_CALLS = 0.3, 5  # as many calls as fit, and at least so many
+TURN_SECONDS, TURN_CALLS = 0.3, 5  # as many calls as fit, and at least so many,
+LONGEST_TURN_SECONDS = 3.0  # but no further call after this: a busy neighbour makes PyTorch fifty times slower
 OPEN_SECONDS = ANSWER_SECONDS = 300.0  # a hung process is given up after this
 
 
@@ -38,7 +39,7 @@ class Workers:
     def take(self, name: str, shape: Shape) -> Turn:
         """Time calls of one variant while the others stand still."""
         resident, doing = self._residents[name], f"being timed at {shape[0]} x {shape[1]} tokens"
-        request = {"do": "turn", "shape": shape, "seconds": TURN_SECONDS, "calls": TURN_CALLS}
+        request = {"do": "turn", "shape": shape, "seconds": [TURN_SECONDS, LONGEST_TURN_SECONDS], "calls": TURN_CALLS}
         wait_until_idle(other.pid for other in self._residents.values())
         watch = Watch([os.getpid(), resident.pid])
         times_ms = resident.ask(request, seconds=ANSWER_SECONDS, doing=doing)["times_ms"]

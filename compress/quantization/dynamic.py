@@ -88,8 +88,10 @@ def _prepare(model: onnx.ModelProto) -> None:
 
 
 def _finish(model: onnx.ModelProto) -> None:
-    """No float left-overs, no tensor twice, no marks."""
+    """No float left-overs, no tensor twice, no marks; nodes need no names, what they make has."""
     del model.graph.value_info[:]
+    for node in model.graph.node:
+        node.name = ""
     del model.metadata_props[:]
     _merge_equal_initializers(model)
     read = {name for node in model.graph.node for name in node.input}

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from compress.chain.digests import Digests
-from compress.chain.outside import HUB_NAME, package_folder, package_version
-from compress.steps.hub_commit import dataset_commit
+from compress.chain.hub import hub_commit
+from compress.chain.outside import HUB_NAME
+from compress.chain.packages import package_folder, package_version
 from compress.steps.source_options import Character, Column, Encoding, LocalSource, SourceOptions, Table
 
 if TYPE_CHECKING:
@@ -122,17 +123,17 @@ class Hub(Table):
         """What the repository's card says."""
         from compress.data.hub import hub_licence
 
-        return hub_licence(self.name.partition("@")[0], revision=dataset_commit(self.name))
+        return hub_licence(self.name.partition("@")[0], revision=hub_commit(self.name, kind="dataset"))
 
     def fingerprint(self, digests: Digests) -> str:  # noqa: ARG002
         """The commit that would be read now."""
-        return f"{self.name.partition('@')[0]}@{dataset_commit(self.name)}"
+        return f"{self.name.partition('@')[0]}@{hub_commit(self.name, kind='dataset')}"
 
     def parts(self, *, group: str | None) -> "dict[str, Part]":
         """One split of the repository each, all of one commit."""
         from compress.data.hub import hub_part
 
-        repository, commit = self.name.partition("@")[0], dataset_commit(self.name)
+        repository, commit = self.name.partition("@")[0], hub_commit(self.name, kind="dataset")
         columns = self.columns(group)
         return {
             ours: hub_part(repository, revision=commit, config=self.config, split=theirs, columns=columns)

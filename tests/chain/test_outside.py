@@ -64,8 +64,8 @@ def test_a_full_commit_needs_no_network():
 
 def test_a_hub_name_counts_by_its_commit(monkeypatch):
     class Hub:
-        def model_info(self, repository, revision=None):
-            assert (repository, revision) == ("org/name", "main")
+        def repo_info(self, repository, revision=None, repo_type=None, timeout=None):
+            assert (repository, revision, repo_type) == ("org/name", "main", "model")
             return type("Info", (), {"sha": "f" * 40})
 
     monkeypatch.setattr("huggingface_hub.HfApi", Hub)
@@ -75,7 +75,9 @@ def test_a_hub_name_counts_by_its_commit(monkeypatch):
 def test_an_unreachable_hub_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ConfigurationError, match="'hub:org/no-such-model' cannot be reached and is not in the local cache"):
+    with pytest.raises(
+        ConfigurationError, match="'hub:org/no-such-model' cannot be reached and is not in the local cache"
+    ):
         source("hub:org/no-such-model").fingerprint(Digests())
 
 

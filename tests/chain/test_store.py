@@ -59,7 +59,9 @@ def test_a_damaged_artifact_is_found_said_and_made_again(tmp_path):
     again = make(Store(tmp_path, progress=progress))
     assert again.made_now
     assert file.read_text() == "content"
-    assert progress.warnings == [f"Checkpoint {KEY[:12]} in the store is damaged (its digest differs): it is made again."]
+    assert progress.warnings == [
+        f"Checkpoint {KEY[:12]} in the store is damaged (its digest differs): it is made again."
+    ]
 
 
 def test_a_failed_build_leaves_nothing(tmp_path):

@@ -15,9 +15,21 @@ seed: 17
 measure: {split: test, shapes: [[1, 16], [4, 8]], threads: 1, rounds: 3, latency: %(latency)s}
 stages:
   - {name: texts, step: load_data, source: {kind: csv, train: texts.csv, text: text, label: label}}
-  - {name: delta, step: finetune_lora, data: texts, base: base, rank: 8, max_length: 32, training: {steps: 150, learning_rate: 1e-2, batch_size: 16}}
+  - name: delta
+    step: finetune_lora
+    data: texts
+    base: base
+    rank: 8
+    max_length: 32
+    training: {steps: 150, learning_rate: 1e-2, batch_size: 16}
   - {name: teacher, step: merge_lora, delta: delta, gates: {min: {accuracy: 0.5}}}
-  - {name: full, step: finetune, data: texts, base: base, strategy: {kind: head_only}, max_length: 32, training: {steps: 5}}
+  - name: full
+    step: finetune
+    data: texts
+    base: base
+    strategy: {kind: head_only}
+    max_length: 32
+    training: {steps: 5}
   - name: student
     step: distill
     teacher: teacher

@@ -109,7 +109,13 @@ WRONG = [
     changed("text for true or false", ("kind: dynamic_int8}", "kind: dynamic_int8, per_channel: maybe}")),
     changed("a list for a mapping", ("training: {epochs: 2}", "training: [2]")),
     changed("a mapping for a list", ("objectives: [{kind: logits,", "objectives: {a: 1}\n    xs: [{kind: logits,")),
-    changed("an empty list", ("objectives: [{kind: logits, temperature: 2.0, weight: 0.9}, {kind: hard_labels, weight: 0.1}]", "objectives: []")),
+    changed(
+        "an empty list",
+        (
+            "objectives: [{kind: logits, temperature: 2.0, weight: 0.9}, {kind: hard_labels, weight: 0.1}]",
+            "objectives: []",
+        ),
+    ),
     changed("a word that is none of those known", ("split: test", "split: tests")),
     changed("a word or a list", ("rank: 16", "targets: atuo")),
     changed("a number for a word or a list", ("rank: 16", "targets: 3")),
@@ -124,7 +130,10 @@ WRONG = [
     changed("a number for a base", ('"package:numpy/linalg"', "3")),
     changed("a package outside of itself", ('"package:numpy/linalg"', '"package:numpy/../../etc"')),
     changed("a bad hub name", ('"package:numpy/linalg"', '"hub:a b"')),
-    changed("a rule of the step's own", ("source: {kind: bbc_news}", "source: {kind: bbc_news}, split: {validation: 0.5, test: 0.5}")),
+    changed(
+        "a rule of the step's own",
+        ("source: {kind: bbc_news}", "source: {kind: bbc_news}, split: {validation: 0.5, test: 0.5}"),
+    ),
     changed("a name with a slash", ("name: bert_edge", "name: bert/edge")),
     changed("a stage's name with a space", ("{name: onnx", "{name: on nx")),
     changed("a seed below zero", ("seed: 17", "seed: -1")),
@@ -136,20 +145,40 @@ WRONG = [
     changed("a reference to a missing stage like no other", ("teacher: teacher\n", "teacher: xyz\n")),
     changed("a reference that is a number", ("teacher: teacher\n", "teacher: 3\n")),
     changed("a wrong artifact on an edge", ("model: onnx", "model: teacher")),
-    changed("a wrong artifact where another stage fits", ("name: onnx, step: export_onnx, model: student", "name: onnx, step: export_onnx, model: delta")),
+    changed(
+        "a wrong artifact where another stage fits",
+        ("name: onnx, step: export_onnx, model: student", "name: onnx, step: export_onnx, model: delta"),
+    ),
     changed("a wrong artifact in a list", (TEMPERATURE, "    unlabelled: [news, teacher]\n")),
     changed("a wrong artifact in a nested mapping", ("student: {layers: 3}", "student: {stage: news}")),
     # gates and measures
-    changed("an unknown metric in a gate", ("max_drop: {accuracy: 0.01}}\n  - {name: onnx", "max_drop: {acuracy: 0.01}}\n  - {name: onnx")),
-    changed("an unknown kind of gate", ("max_drop: {accuracy: 0.01}}\n  - {name: onnx", "maxdrop: {accuracy: 0.01}}\n  - {name: onnx")),
-    changed("a gate that is text", ("max_drop: {accuracy: 0.01}}\n  - {name: onnx", "max_drop: {accuracy: much}}\n  - {name: onnx")),
+    changed(
+        "an unknown metric in a gate",
+        ("max_drop: {accuracy: 0.01}}\n  - {name: onnx", "max_drop: {acuracy: 0.01}}\n  - {name: onnx"),
+    ),
+    changed(
+        "an unknown kind of gate",
+        ("max_drop: {accuracy: 0.01}}\n  - {name: onnx", "maxdrop: {accuracy: 0.01}}\n  - {name: onnx"),
+    ),
+    changed(
+        "a gate that is text",
+        ("max_drop: {accuracy: 0.01}}\n  - {name: onnx", "max_drop: {accuracy: much}}\n  - {name: onnx"),
+    ),
     changed("a gate against a data set", (STUDENT_GATES, STUDENT_GATES.replace("teacher", "news"))),
     changed("a gate against a later stage", (STUDENT_GATES, STUDENT_GATES.replace("teacher", "int8"))),
     changed("a gate against a missing stage", (STUDENT_GATES, STUDENT_GATES.replace("teacher", "teachr"))),
     changed("a drop against nothing", (STUDENT_GATES, STUDENT_GATES.replace("against: teacher, ", ""))),
-    changed("an agreement with nothing", (STUDENT_GATES, STUDENT_GATES.replace("against: teacher, max_drop: {accuracy: 0.01}", "min: {agreement: 0.9}"))),
-    changed("a gate on a stage that makes no model", ("source: {kind: bbc_news}", "source: {kind: bbc_news}, gates: {min: {accuracy: 0.9}}")),
-    changed("a metric of another task", ("source: {kind: bbc_news}", "source: {kind: bbc_news}, task: text-regression")),
+    changed(
+        "an agreement with nothing",
+        (STUDENT_GATES, STUDENT_GATES.replace("against: teacher, max_drop: {accuracy: 0.01}", "min: {agreement: 0.9}")),
+    ),
+    changed(
+        "a gate on a stage that makes no model",
+        ("source: {kind: bbc_news}", "source: {kind: bbc_news}, gates: {min: {accuracy: 0.9}}"),
+    ),
+    changed(
+        "a metric of another task", ("source: {kind: bbc_news}", "source: {kind: bbc_news}, task: text-regression")
+    ),
     changed("a latency gate without latency", ("threads: 2}", "threads: 2, latency: none}")),
     changed("measured on a stage that is no data set", (TEMPERATURE, "    measure: {data: teacher}\n")),
     changed("measured on a missing stage", (TEMPERATURE, "    measure: {data: nws}\n")),
@@ -158,11 +187,15 @@ WRONG = [
     # variables
     from_environment("a variable that is not set", "    temperature: 2.0", "    temperature: ${env:WARMTH}"),
     from_environment("a variable that is empty", "    temperature: 2.0", "    temperature: ${env:WARMTH}", WARMTH=""),
-    from_environment("a variable of the wrong type", "    temperature: 2.0", "    temperature: ${env:WARMTH}", WARMTH="hot"),
+    from_environment(
+        "a variable of the wrong type", "    temperature: 2.0", "    temperature: ${env:WARMTH}", WARMTH="hot"
+    ),
     from_environment("a default out of bounds", "    temperature: 2.0", "    temperature: ${env:WARMTH:--2}"),
     from_environment("a variable without env", "    temperature: 2.0", "    temperature: ${WARMTH}"),
     from_environment("a variable never closed", "    temperature: 2.0", "    temperature: ${env:WARMTH"),
-    from_environment("a variable without quotes in a flow mapping", "{kind: bbc_news}", "{kind: csv, train: ${env:DATA}/a.csv}"),
+    from_environment(
+        "a variable without quotes in a flow mapping", "{kind: bbc_news}", "{kind: csv, train: ${env:DATA}/a.csv}"
+    ),
     # --set
     having("--set without a value", "student.temperature"),
     having("--set on an unknown stage", "studnet.temperature=3"),

@@ -32,6 +32,7 @@ def test_every_weight_is_quantized_and_counted(tmp_path, family):
     assert found.quantized["Gather"] == LOOKUPS[family]
     assert nodes["MatMulInteger"] == INSIDE + HEAD[family]
     assert found.activation_products == nodes["MatMul"] == 2 * LAYERS
+    onnx.checker.check_model(str(target), full_check=True)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

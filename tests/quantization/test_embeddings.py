@@ -31,7 +31,8 @@ def test_rows_come_back_within_half_a_step_of_their_own_scale():
     assert quantize_embeddings(model) == 1
     (found,) = run(model)
     half_step = np.abs(TABLE[IDS]).max(axis=-1, keepdims=True) / 127 / 2
-    assert (np.abs(found - TABLE[IDS]) <= half_step * 1.001).all()
+    rounding = 127 * 2 * 2.0**-11  # of the scale to float16, at the largest code
+    assert (np.abs(found - TABLE[IDS]) <= half_step * (1 + rounding)).all()
 
 
 def test_a_table_with_two_readers_is_kept_once():
@@ -49,7 +50,13 @@ def test_a_lookup_along_another_axis_is_left():
 def test_rows_of_zeros_stay_zero_and_the_largest_becomes_127():
     codes, scales = symmetric_rows(np.array([[0.0, 0.0], [-2.0, 1.0]], dtype=np.float32))
     assert codes.tolist() == [[0, 0], [-127, 64]]
-    assert scales.ravel().tolist() == pytest.approx([1.0, 2 / 127])
+    assert scales.ravel().tolist() == pytest.approx([1.0, 2 / 127], rel=2**-11)
+
+
+def test_scales_that_float16_cannot_hold_stay_float32():
+    codes, scales = symmetric_rows(np.array([[1e-4, -1e-4], [1.0, 0.5]], dtype=np.float32))
+    assert scales.dtype == np.float32
+    assert codes.tolist() == [[127, -127], [127, 64]]
 
 
 def test_the_original_table_is_read_by_nobody():

@@ -99,20 +99,29 @@ def squeezed(text):
 def stands(value, text):
     """Whether the text has the value as a word of its own, by the rule of `numbers`."""
     if isinstance(value, str):
-        return squeezed(value) in text
+        return squeezed(value) in text or (value == "within_noise" and "within noise" in text)
     forms = {squeezed(number(value)), given(value)}
     return any(re.search(rf"(?<![\d.−]){re.escape(form)}(?![\d]|\.\d)", text) for form in forms)
+
+
+TEXT = """() => {
+  document.querySelectorAll('wbr').forEach(hint => hint.remove());
+  document.body.normalize();
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), parts = [];
+  while (walker.nextNode()) parts.push(walker.currentNode.data);
+  return parts.join(' ');
+}"""
 
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_every_figure_of_report_json_is_on_the_page(open_page, name):
     page = open_page(name)
     page.evaluate("document.getElementById('raw').remove()")  # the copy of report.json itself would prove nothing
-    text = squeezed(page.evaluate("document.body.textContent"))
+    text = squeezed(page.evaluate(TEXT))
     report = json.loads(REPORTS[name]().to_json())
     del report["schema"], report["started"]
     missing = [place for place, value in leaves(report) if not stands(value, text)]
-    assert missing == []
+    assert not missing, missing[:20]
     assert f'datetime="{sample.full_report().started}"' in page.content()
 
 
@@ -200,7 +209,11 @@ def test_a_table_scrolls_by_keyboard_on_a_phone(open_page):
     box = page.locator(".scroll").first
     box.focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.querySelector('.scroll').scrollLeft > 0", timeout=3000)
+    for _ in range(60):  # scrolling is animated, and the page's policy lets no script poll from inside
+        if page.evaluate("document.querySelector('.scroll').scrollLeft") > 0:
+            return
+        page.wait_for_timeout(50)
+    pytest.fail("the table did not scroll")
 
 
 def test_a_screen_reader_finds_landmarks_headings_tables_and_pictures(open_page):

@@ -1,5 +1,6 @@
 import io
 
+import pytest
 from rich.console import Console
 
 from compress.reporting.rich_progress import RichProgress
@@ -68,10 +69,8 @@ def test_warnings_are_kept():
 def test_an_interrupted_bar_is_taken_away():
     console = Console(file=io.StringIO(), force_terminal=True, width=100, _environ={"TERM": "xterm"})
     progress = RichProgress(console)
-    try:
-        with progress.track("training", 2):
-            raise KeyboardInterrupt
-    except KeyboardInterrupt:
-        progress.say("interrupted")
+    with pytest.raises(KeyboardInterrupt), progress.track("training", 2):
+        raise KeyboardInterrupt
+    progress.say("interrupted")
     assert "training: done" not in console.file.getvalue()
     assert console.file.getvalue().rstrip().endswith("interrupted")

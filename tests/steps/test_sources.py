@@ -6,8 +6,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from compress.chain.digests import Digests
 from compress.chain.outside import Outside
-from compress.errors import ConfigurationError
-from compress.steps.hub_commit import dataset_commit
 from compress.steps.sources import Source
 
 SOURCES = TypeAdapter(Source)
@@ -59,39 +57,6 @@ def test_sources_that_no_path_names_say_what_they_would_read():
 def test_a_hub_commit_that_is_written_out_needs_no_network():
     one = source(kind="hub", name=f"org/name@{COMMIT}", text="t", label="l")
     assert one.fingerprint(Digests()) == f"org/name@{COMMIT}"
-
-
-def test_offline_the_commit_is_the_one_in_the_local_cache(tmp_path):
-    home = tmp_path / "hub" / "datasets--org--name"
-    (home / "refs").mkdir(parents=True)
-    (home / "refs" / "main").write_text(COMMIT)
-    (home / "snapshots" / COMMIT).mkdir(parents=True)
-    (home / "snapshots" / COMMIT / "README.md").write_text("rows")
-    assert offline("print(dataset_commit('org/name'))", tmp_path).stdout.strip() == COMMIT
-
-
-def test_offline_without_a_cache_the_error_says_so(tmp_path):
-    said = offline("dataset_commit('org/other')", tmp_path).stderr
-    assert "ConfigurationError: the data set 'hub:org/other' cannot be reached and is not in the local cache" in said
-
-
-def offline(statement, cache):
-    program = f"from compress.steps.hub_commit import dataset_commit\n{statement}"
-    environment = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(cache / "hub"), "HF_HOME": str(cache)}
-    return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
-
-
-def test_no_network_and_no_cache_is_a_configuration_error(monkeypatch, tmp_path):
-    import httpx2
-    from huggingface_hub import HfApi, constants
-
-    def unreachable(*_arguments, **_options):
-        raise httpx2.ConnectError("Name or service not known")
-
-    monkeypatch.setattr(HfApi, "dataset_info", unreachable)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ConfigurationError, match="cannot be reached and is not in the local cache: Name or service"):
-        dataset_commit("org/name")
 
 
 def test_importing_the_sources_imports_no_reader():

@@ -7,7 +7,8 @@ from compress.reporting.schema import MeasuresEntry
 
 MOST_LABELS = 30
 MOST_SHADE_PERCENT = 42
-SHORT_LABEL, FEW_LABELS = 14, 6
+FEW_LABELS = 6
+SHORTEST_COLUMN, ROOM_CHARACTERS = 5, 24
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,14 @@ class Confusion:
     mistakes: list[Mistake]
 
     @property
-    def short(self) -> bool:
+    def wide(self) -> bool:
+        """Whether the grid needs the whole width of the page."""
+        return self.grid is not None and len(self.labels) > FEW_LABELS
+
+    @property
+    def upright(self) -> bool:
         """Whether the labels fit side by side over the columns; else they are turned."""
-        return len(self.labels) <= FEW_LABELS and all(len(label) <= SHORT_LABEL for label in self.labels)
+        return sum(max(len(label), SHORTEST_COLUMN) for label in self.labels) <= ROOM_CHARACTERS
 
 
 def confusion(measures: MeasuresEntry) -> Confusion | None:

@@ -1,0 +1,44 @@
+"""A run that is killed or interrupted loses only the stage in flight."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from compress.pipeline.plan import plan_file
+
+LONG = "student.training.steps=20000"
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    """The pipeline with a student that would train for an hour; returns once it trains."""
+    code = "from compress.cli import main; main()"
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", code, "run", "small.yaml", "--set", LONG]
+    process = subprocess.Popen(command, cwd=folder, env=environ, text=True, stderr=subprocess.PIPE)
+    for line in process.stderr:
+        if line.startswith("student: distilling"):
+            return process
+    raise AssertionError(f"ended with {process.wait()} before it trained")
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_only_the_stage_in_flight_is_lost(project, how, code):
+    process = start(project.folder)
+    process.send_signal(how)
+    said = process.stderr.read()
+    assert process.wait(60) == code
+    assert "Traceback" not in said
+    rows = plan_file(project.file, overrides=[LONG], store=project.folder / ".compress")
+    assert [row.name for row in rows if not row.reused] == ["student", "onnx", "int8", "edge"]
+    report = project.run()
+    assert {stage.status for stage in report.stages} == {"reused"}, "what was finished before is untouched"
+
+
+def test_an_interrupted_run_says_how_to_go_on(project):
+    process = start(project.folder)
+    process.send_signal(signal.SIGINT)
+    assert "run the same command again to go on" in process.stderr.read()
