@@ -42,13 +42,13 @@ class Here:
         self.progress = Silent()
         out.mkdir()
 
-    def load(self, edge: Any) -> Any:
+    def load(self, edge: Any) -> Any:  # noqa: ARG002
         return self.data
 
-    def dataset_of(self, model: Any) -> Any:
+    def dataset_of(self, model: Any) -> Any:  # noqa: ARG002
         return self.data
 
-    def cached(self, said: Any, build: Any) -> Path:
+    def cached(self, said: Any, build: Any) -> Path:  # noqa: ARG002
         folder = Path(tempfile.mkdtemp(dir=self.out.parent))
         build(folder)
         return folder

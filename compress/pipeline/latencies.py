@@ -59,10 +59,10 @@ def latencies_of(
 def _time(
     models: Mapping[str, Model], dataset: Dataset, *, split: str, config: Measure, progress: Progress
 ) -> list[VariantLatency]:
-    from compress.data.rows import load_split, texts_of
+    from compress.data.rows import load_split, spread, texts_of
 
     rows = load_split(dataset.path, split)
-    texts = texts_of(rows.select(range(min(len(rows), MOST_TEXTS))))
+    texts = texts_of(spread(rows, MOST_TEXTS))
     variants = [Variant(name, model.path, model.runtime, base_folder(model)) for name, model in models.items()]  # type: ignore[arg-type]
     return compare_latency(
         variants, shapes=config.shapes, texts=texts, threads=config.threads, rounds=config.rounds, progress=progress

@@ -105,7 +105,7 @@ class Distill(Step):
         self, made: Made, teacher: Checkpoint, teacher_model: "PreTrainedModel", data: Dataset, max_length: int
     ) -> None:
         """Raises: StepError, ModelError: when an objective compares token by token and the models see other tokens."""
-        from compress.data.rows import load_split, texts_of
+        from compress.data.rows import load_split, spread, texts_of
         from compress.distillation.tokens import SAMPLE, difference
         from compress.models.load import load_tokenizer
         from compress.models.positions import check_length
@@ -115,7 +115,7 @@ class Distill(Step):
             return
         check_length(teacher_model.config, max_length)  # it runs on the student's tokens
         rows = load_split(data.path, TRAIN)
-        texts = texts_of(rows.select(range(min(SAMPLE, len(rows)))))
+        texts = texts_of(spread(rows, SAMPLE))
         found = difference(made.tokenizer, load_tokenizer(teacher.path), texts, max_length=max_length)
         if found is not None:
             raise StepError(

@@ -24,7 +24,7 @@ class ExportOnnx(Step):
 
     def run(self, workspace: Workspace) -> OnnxModel:
         """Export, check, prove."""
-        from compress.data.rows import load_split, texts_of
+        from compress.data.rows import load_split, spread, texts_of
         from compress.exporting.checkpoint import export_checkpoint
 
         model = workspace.load(self.model)
@@ -33,7 +33,7 @@ class ExportOnnx(Step):
         rows = load_split(dataset.path, split)
         found = export_checkpoint(
             model.path, workspace.out,
-            texts=texts_of(rows.select(range(min(len(rows), ROWS_TO_CHOOSE_FROM)))),
+            texts=texts_of(spread(rows, ROWS_TO_CHOOSE_FROM)),
             max_length=model.manifest.max_length, opset=self.opset, fuse=self.fuse,
         )  # fmt: skip
         parity = found["parity"]

@@ -67,11 +67,11 @@ def base_of(facts: ModelManifest) -> Path:
 
 def _texts(data: Path) -> "list[str] | list[tuple[str, str]]":
     """Real rows: of the first split that has some, validation before train, so that they are other ones."""
-    from compress.data.rows import load_split, texts_of
+    from compress.data.rows import load_split, spread, texts_of
 
     split = next(split for split in ("validation", "test", "train") if (data / split).is_dir())
     rows = load_split(data, split)
-    return texts_of(rows.select(range(min(PROOF_ROWS, len(rows)))))
+    return texts_of(spread(rows, PROOF_ROWS))
 
 
 def _logits(

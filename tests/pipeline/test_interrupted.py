@@ -10,7 +10,7 @@ import pytest
 
 from compress.pipeline.plan import plan_file
 
-LONG = "student.training.steps=20000"
+LONG = "student.training={steps: 200000, early_stopping: 0}"
 
 
 def start(folder: Path) -> subprocess.Popen[str]:

@@ -1,6 +1,6 @@
 """Every mistake in a pipeline file that has its message in `messages.txt`: a title, the file, the command line."""
 
-# ruff: noqa: E501  a table reads best with one case a line
+
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
