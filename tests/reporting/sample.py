@@ -65,7 +65,7 @@ def full_report(**changes: object) -> Report:
         "warnings": ["The test split has 425 rows: a drop of 0.01 needs about 2,000 to be told from noise."],
         "configuration": YAML,
         "reference": "teacher",
-        "published": "/work/news/runs/bert_edge/bundle",
+        "published": "/home/ada/news/runs/bert_edge/bundle",
     }
     return Report.model_validate({**said, **changes})
 
@@ -132,7 +132,7 @@ def _news() -> StageEntry:
         status="reused",
         seconds=0.03,
         key="1f" * 32,
-        artifact=ArtifactEntry(kind="Dataset", path="/work/news/.compress/news", digest="2e" * 32, size_mb=5.214),
+        artifact=ArtifactEntry(kind="Dataset", path="/home/ada/news/.compress/news", digest="2e" * 32, size_mb=5.214),
         made_in_seconds=4.317,
         warnings=["7 texts stand with more than one label."],
         details={
@@ -281,7 +281,7 @@ def _model(
         status="ran",
         seconds=seconds,
         key="3d" * 32,
-        artifact=ArtifactEntry(kind=kind, path=f"/work/news/.compress/{name}", digest="4c" * 32, size_mb=size),
+        artifact=ArtifactEntry(kind=kind, path=f"/home/ada/news/.compress/{name}", digest="4c" * 32, size_mb=size),
         measures=measures,
         inputs=inputs,
     )
