@@ -62,8 +62,10 @@ def run(
 ) -> None:
     """Run a pipeline. Running again resumes: finished stages are reused.
 
-    Publishes runs/<pipeline>/report.html, report.json and, if no gate failed, bundle/.
+    Publishes runs/<pipeline>/report.html, report.json and, if no gate failed, bundle/. On several devices:
+    torchrun --nproc-per-node 2 -m compress run FILE
     """
+    from compress.chain.processes import leads
     from compress.pipeline.run import exit_code, run_file
     from compress.reporting.terminal import RichProgress, result_table, verdict_line
 
@@ -73,16 +75,16 @@ def run(
     except KeyboardInterrupt:
         typer.echo("interrupted: run the same command again to go on; finished stages are kept.", err=True)
         raise typer.Exit(130) from None
+    if not leads():
+        raise typer.Exit
     if as_json:
         typer.echo(report.to_json(), nl=False)
     else:
-        page = runs / report.pipeline / "report.html"
-        _print(
-            result_table(report),
-            verdict_line(report),
-            f"report: {page}",
+        where = [
+            f"report: {runs / report.pipeline / 'report.html'}",
             report.published and f"bundle: {report.published}",
-        )
+        ]
+        _print(result_table(report), verdict_line(report), *where)
     raise typer.Exit(exit_code(report, strict=strict))
 
 

@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 
 from compress.chain.digests import Digests
 from compress.chain.files import fsync_folder, size_mb, write_text
+from compress.chain.processes import leads
 from compress.chain.provenance import now, provenance
 from compress.errors import StoreError
 from compress.progress import Progress, Silent
@@ -33,6 +34,7 @@ Build = Callable[[Path], Mapping[str, Any] | None]
 
 RECORD = "record.json"
 FORMAT = 1
+POLL_SECONDS = 0.2
 SPARE_BYTES = 1 << 20  # less free than this, and a failed write is put down to the disk
 
 
@@ -121,6 +123,8 @@ class Store:
 
         Raises: StoreError when the disk is full or cannot be written; whatever `build` raises.
         """
+        if not leads():
+            return self._take_part(key, build, again=again)
         with self._locked(key):
             found = None if again else self.find(key)
             if found is not None:
@@ -163,6 +167,25 @@ class Store:
     def used_at(self, stored: Stored) -> float:
         """When a run last used it: seconds since the epoch."""
         return (stored.path / RECORD).stat().st_mtime
+
+    def _take_part(self, key: str, build: Build, *, again: bool) -> Stored:
+        """Build along with the leading process, then go on with what that one recorded."""
+        before = self._record_file(key)
+        found = None if again else self.find(key)
+        if found is not None:
+            return found
+        with tempfile.TemporaryDirectory(dir=self._tmp) as folder:
+            build(Path(folder))
+        while self._record_file(key) in {None, before}:  # the launcher ends this process when the leading one fails
+            time.sleep(POLL_SECONDS)
+        finished = self._read(self._artifacts / key)
+        assert finished is not None
+        return finished
+
+    def _record_file(self, key: str) -> int | None:
+        """Which file the key's record is, by inode: another one when it was made again; None without one."""
+        record = self._artifacts / key / RECORD
+        return record.stat().st_ino if record.exists() else None
 
     def _finish(
         self,

@@ -9,13 +9,14 @@ from typing import Any
 from compress.benchmarking.latency import compare_latency
 from compress.benchmarking.machine import fingerprint
 from compress.benchmarking.ratio import latency_ratio
+from compress.benchmarking.size import GRAPH
 from compress.benchmarking.variants import Variant, VariantLatency
 from compress.chain.artifacts import Dataset, Model
 from compress.chain.files import write_text
 from compress.chain.key import key_of
 from compress.chain.measure import Measure
 from compress.chain.store import Store
-from compress.pipeline.outputs import base_folder, identity
+from compress.pipeline.outputs import base_folder
 from compress.progress import Progress
 from compress.reporting.schema import LatencyEntry
 
@@ -38,7 +39,7 @@ def latencies_of(
 ) -> Pair:
     """The one or two `models` (by stage name; this one first), from the store or timed now."""
     said = {
-        "measure": "latency", "version": VERSION, "models": [identity(model, store) for model in models.values()],
+        "measure": "latency", "version": VERSION, "models": [timed(model, store) for model in models.values()],
         "runtimes": [model.runtime for model in models.values()], "data": dataset.digest, "split": split,
         "shapes": [list(shape) for shape in config.shapes], "threads": config.threads, "rounds": config.rounds,
         "host": fingerprint(),
@@ -54,6 +55,11 @@ def latencies_of(
     known = json.loads((stored.path / "latency.json").read_text(encoding="utf-8"))
     this, other = ([LatencyEntry(**one) for one in known[name]] for name in ("this", "other"))
     return Pair(this, other, known["ratios"])
+
+
+def timed(model: Model, store: Store) -> str:
+    """What decides a model's latency at a given shape: a bundle's graph is the one that it was made from."""
+    return store.digests.file(model.path / GRAPH) if model.runtime == "onnxruntime" else model.digest
 
 
 def _time(

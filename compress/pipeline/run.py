@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from compress.benchmarking.machine import environment
+from compress.chain.processes import leads
 from compress.chain.provenance import now, provenance
 from compress.chain.store import Store
 from compress.extras import require
@@ -42,7 +43,7 @@ def run_file(
         ConfigurationError: every mistake in the file, before any work.
         StoreError: store or runs cannot be written.
     """
-    recording = Recording(progress or Silent())
+    recording = Recording(progress if progress is not None and leads() else Silent())
     loaded = load_checked(file, overrides=overrides, again_from=again_from)
     for warning in loaded.warnings:
         recording.warn(warning)
@@ -62,7 +63,7 @@ def run_file(
         configuration=loaded.text,
         reference=runner.measuring.reference,
     )
-    return publish(report, runs=runs, progress=recording)
+    return publish(report, runs=runs, progress=recording) if leads() else report
 
 
 def exit_code(report: Report, *, strict: bool) -> int:

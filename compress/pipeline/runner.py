@@ -13,6 +13,7 @@ from typing import Any
 from compress.chain.artifacts import Artifact, Dataset, Model, artifact_of
 from compress.chain.gates import Verdict
 from compress.chain.key import key_of, said_by
+from compress.chain.processes import leads
 from compress.chain.step import Step, edges
 from compress.chain.store import Store
 from compress.errors import CompressError
@@ -48,7 +49,8 @@ class Runner:
         for outcome in self.outcomes.values():
             with self._guarded(outcome):
                 self._make(outcome)
-                self._measure_and_judge(outcome)
+                if leads():
+                    self._measure_and_judge(outcome)
             if outcome.error or outcome.failed_gate:
                 return
 
@@ -69,7 +71,8 @@ class Runner:
             build=lambda folder: self._build(step, folder, made),
             again=step.name in self._again,
         )
-        self.store.touch(stored)
+        if leads():
+            self.store.touch(stored)
         outcome.stored, outcome.artifact = stored, artifact_of(kind, stored.path, stored.digest)
         outcome.status = "ran" if stored.made_now else "reused"
         outcome.warnings += stored.record.get("notes", {}).get("warnings", [])

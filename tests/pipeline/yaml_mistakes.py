@@ -1,7 +1,5 @@
 """Every mistake in a pipeline file that has its message in `messages.txt`: a title, the file, the command line."""
 
-
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
