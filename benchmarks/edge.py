@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/edge.py pipelines/bert_edge.yaml [--folder DIR]
 
-Runs the file in an empty folder (or goes on in DIR), watching the memory of its processes, then times `--help`, `check`, a fully cached `run` and `predict` of one text as whole processes:
-7 times each, in turns.
+Runs the file in an empty folder (or goes on in DIR), watching the memory of its processes. Then `--help`, `check`, a
+fully cached `run` and `predict` of one text are timed as whole processes: 7 times each, in turns.
 """
 
 import argparse

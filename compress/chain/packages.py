@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 
 from compress.errors import CompressError, ConfigurationError, MissingExtraError
@@ -28,7 +29,7 @@ def package_folder(inside: str) -> Path:
 
 def package_version(name: str) -> str:
     """The version of the distribution that brings the package `name`."""
-    for distribution in dict.fromkeys([name.replace("_", "-"), *_distributions_of(name)]):
+    for distribution in _distributions_of(name):
         try:
             return importlib.metadata.version(distribution)
         except importlib.metadata.PackageNotFoundError:
@@ -36,9 +37,10 @@ def package_version(name: str) -> str:
     raise _missing_package(name)
 
 
-def _distributions_of(name: str) -> list[str]:
-    """Distributions that say they bring the top-level package `name`."""
-    return list(importlib.metadata.packages_distributions().get(name, []))
+def _distributions_of(name: str) -> Iterator[str]:
+    """Names of distributions that may bring the package `name`; the likely one first, for finding all takes 0.3 s."""
+    yield name.replace("_", "-")
+    yield from importlib.metadata.packages_distributions().get(name, [])
 
 
 def _missing_package(name: str) -> CompressError:
