@@ -29,7 +29,7 @@ from compress.task import Task
 from compress.training.defaults import plan
 from compress.training.fit import fit
 from compress.training.options import Training
-from compress.training.tokenise import collator, tokenise
+from compress.training.tokenise import collator, tokenised_split
 from compress.training.validation import validation_figures
 
 TRAIN, VALIDATION = "train", "validation"
@@ -77,7 +77,9 @@ def train_student(
     """
     with TemporaryDirectory(prefix="compress-") as scratch:
         labelled, train = _training_rows(texts, tokenizer, Path(scratch))
-        validation = _tokens(texts.data, VALIDATION, tokenizer, max_length=texts.max_length, folder=Path(scratch))
+        validation = tokenised_split(
+            texts.data, VALIDATION, tokenizer, max_length=texts.max_length, folder=Path(scratch)
+        )
         before = (
             {} if validation is None else figures(student, tokenizer, texts, folder=Path(scratch), progress=progress)
         )
@@ -113,24 +115,15 @@ def figures(
 
 def _training_rows(texts: Texts, tokenizer: PreTrainedTokenizerFast, folder: Path) -> tuple[int, datasets.Dataset]:
     """How many rows have a label, and all rows: these first."""
-    train = _tokens(texts.data, TRAIN, tokenizer, max_length=texts.max_length, folder=folder)
+    train = tokenised_split(texts.data, TRAIN, tokenizer, max_length=texts.max_length, folder=folder)
     if train is None:
         raise TrainingError("the data set has no training rows.")
     if texts.unlabelled is None:
         return len(train), train
     (folder / "unlabelled").mkdir()
-    more = _tokens(texts.unlabelled, TRAIN, tokenizer, max_length=texts.max_length, folder=folder / "unlabelled")
+    more = tokenised_split(
+        texts.unlabelled, TRAIN, tokenizer, max_length=texts.max_length, folder=folder / "unlabelled"
+    )
     if more is None:
         raise TrainingError("the unlabelled data set has no training rows: leave `unlabelled` out.")
     return len(train), with_unlabelled(train, more, task=texts.task, classes=len(texts.labels))
-
-
-def _tokens(
-    data: Path, split: str, tokenizer: PreTrainedTokenizerFast, *, max_length: int, folder: Path
-) -> datasets.Dataset | None:
-    """The split's tokenised rows, memory-mapped in a folder of their own; None when there are none."""
-    if not (data / split).is_dir():
-        return None
-    (folder / split).mkdir()
-    rows = tokenise(load_split(data, split), tokenizer, max_length=max_length, folder=folder / split)
-    return rows if len(rows) else None

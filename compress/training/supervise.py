@@ -3,11 +3,9 @@
 import tempfile
 from pathlib import Path
 
-import datasets
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from compress.data.rows import load_split
 from compress.errors import TrainingError
 from compress.models.load import check_vocabulary
 from compress.models.positions import check_length
@@ -17,7 +15,7 @@ from compress.training.defaults import Strategy, plan
 from compress.training.fit import fit
 from compress.training.options import Training
 from compress.training.report import FitReport
-from compress.training.tokenise import collator, tokenise
+from compress.training.tokenise import collator, tokenised_split
 
 
 def supervise(
@@ -57,10 +55,10 @@ def supervise(
     check_length(base.config, max_length)
     with tempfile.TemporaryDirectory(prefix="compress-") as scratch:
         train, validation = (
-            _tokens(data, split, tokenizer, max_length=max_length, folder=Path(scratch))
+            tokenised_split(data, split, tokenizer, max_length=max_length, folder=Path(scratch))
             for split in ("train", "validation")
         )
-        if train is None or len(train) == 0:
+        if train is None:
             raise TrainingError("the data set has no training rows.")
         if validation is None:
             progress.warn(f"{description}: no validation rows, so the last state is kept and nothing stops it early.")
@@ -69,14 +67,3 @@ def supervise(
             plan=plan(training, strategy=strategy, rows=len(train)), task=task, labels=labels, seed=seed,
             folder=Path(scratch), progress=progress, description=description,
         )  # fmt: skip
-
-
-def _tokens(
-    data: Path, split: str, tokenizer: PreTrainedTokenizerFast, *, max_length: int, folder: Path
-) -> datasets.Dataset | None:
-    """The split's tokenised rows, memory-mapped in `folder`; None when the data set has no such split."""
-    if not (data / split).is_dir():
-        return None
-    (folder / split).mkdir()
-    rows = tokenise(load_split(data, split), tokenizer, max_length=max_length, folder=folder / split)
-    return rows if len(rows) else None

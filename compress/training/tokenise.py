@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
+from compress.data.rows import load_split
+
 Collate = Callable[[list[dict[str, Any]]], dict[str, Tensor]]
 
 TOKEN_COLUMNS = ("input_ids", "attention_mask", "token_type_ids")
@@ -52,6 +54,17 @@ def tokenise(
         if not quiet:
             datasets.enable_progress_bars()
     return tokens.rename_column("label", "labels") if "label" in tokens.column_names else tokens
+
+
+def tokenised_split(
+    data: Path, split: str, tokenizer: PreTrainedTokenizerFast, *, max_length: int, folder: Path
+) -> datasets.Dataset | None:
+    """The tokens of a split of a Dataset folder, memory-mapped in `folder`/`split`; None when there are no rows."""
+    if not (data / split).is_dir():
+        return None
+    (folder / split).mkdir()
+    rows = tokenise(load_split(data, split), tokenizer, max_length=max_length, folder=folder / split)
+    return rows if len(rows) else None
 
 
 def lengths_of(tokens: datasets.Dataset) -> NDArray[np.int64]:

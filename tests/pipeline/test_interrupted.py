@@ -15,7 +15,8 @@ LONG = "student.training={steps: 200000, early_stopping: 0}"
 
 def start(folder: Path) -> subprocess.Popen[str]:
     """The pipeline with a student that would train for an hour; returns once it trains."""
-    code = "from compress.cli import main; main()"
+    # A job in the background of a shell ignores SIGINT, and so would its children.
+    code = "import signal; signal.signal(2, signal.default_int_handler); from compress.cli import main; main()"
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, "-c", code, "run", "small.yaml", "--set", LONG]
     process = subprocess.Popen(command, cwd=folder, env=environ, text=True, stderr=subprocess.PIPE)
