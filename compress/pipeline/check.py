@@ -14,7 +14,7 @@ from compress.chain.store import Store
 from compress.errors import CompressError, ConfigurationError
 from compress.pipeline.enough_rows import too_few_rows
 from compress.pipeline.suggestions import did_you_mean
-from compress.pipeline.yaml_file import LoadedPipeline, read_pipeline
+from compress.pipeline.yaml.file import LoadedPipeline, read_pipeline
 
 
 def load_checked(file: Path, *, overrides: Sequence[str] = (), again_from: str | None = None) -> LoadedPipeline:

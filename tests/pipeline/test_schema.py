@@ -1,14 +1,12 @@
 """The JSON Schema of pipeline files; UPDATE_SNAPSHOTS=1 writes `schema.json` anew."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from compress.pipeline.schema import pipeline_schema
 from tests.pipeline.fake_steps import FakeStep
+from tests.snapshots import same_as_kept
 
 SNAPSHOT = Path(__file__).with_name("schema.json")
 
@@ -19,13 +17,8 @@ def schemas_within(schema: Any) -> list[dict[str, Any]]:
     return own + [found for value in inner for found in schemas_within(value)]
 
 
-@pytest.mark.skipif("UPDATE_SNAPSHOTS" not in os.environ, reason="UPDATE_SNAPSHOTS=1 writes schema.json anew")
-def test_write_the_snapshot() -> None:
-    SNAPSHOT.write_text(json.dumps(pipeline_schema(FakeStep), indent=1) + "\n", encoding="utf-8")
-
-
 def test_the_schema_is_as_the_snapshot_says() -> None:
-    assert pipeline_schema(FakeStep) == json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+    assert same_as_kept(SNAPSHOT, json.dumps(pipeline_schema(FakeStep), indent=1) + "\n")
 
 
 def test_the_schema_says_its_draft_and_refuses_unknown_keys() -> None:

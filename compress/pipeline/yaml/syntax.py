@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from compress.pipeline.nodes import Place
+from compress.pipeline.yaml.nodes import Place
 
 PLAIN = "plain"
 MOST_NODES = 10_000

@@ -5,7 +5,7 @@ Unlike YAML 1.1, which PyYAML reads: `1e-4` is a number; `no`, `on`, `1:30` and 
 
 import re
 
-from compress.pipeline.nodes import ScalarValue
+from compress.pipeline.yaml.nodes import ScalarValue
 
 NULL = re.compile(r"^(null|Null|NULL|~|)$")
 TRUE = re.compile(r"^(true|True|TRUE)$")

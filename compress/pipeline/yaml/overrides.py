@@ -9,11 +9,11 @@ are left to validation. A first part that is a field of the pipeline wins over a
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from compress.pipeline.mistakes import Mistakes
-from compress.pipeline.nodes import Entry, Items, Node, Place, Scalar, Table, scalar_at
 from compress.pipeline.suggestions import did_you_mean, shown
-from compress.pipeline.yaml_syntax import YamlError
-from compress.pipeline.yaml_tree import parse
+from compress.pipeline.yaml.mistakes import Mistakes
+from compress.pipeline.yaml.nodes import Entry, Items, Node, Place, Scalar, Table, scalar_at
+from compress.pipeline.yaml.syntax import YamlError
+from compress.pipeline.yaml.tree import parse
 
 STAGES = "stages"
 Loc = tuple[int | str, ...]

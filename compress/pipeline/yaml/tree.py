@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 
 import yaml
 
-from compress.pipeline.mistakes import Mistakes
-from compress.pipeline.nodes import Entry, Items, Node, Place, Scalar, Table
 from compress.pipeline.suggestions import shown
-from compress.pipeline.variables import VariableError, filled_in, has_variable
-from compress.pipeline.yaml_scalars import value_of
-from compress.pipeline.yaml_syntax import DEEPEST, MOST_NODES, PLAIN, compose, place_of, too_much
+from compress.pipeline.yaml.mistakes import Mistakes
+from compress.pipeline.yaml.nodes import Entry, Items, Node, Place, Scalar, Table
+from compress.pipeline.yaml.scalars import value_of
+from compress.pipeline.yaml.syntax import DEEPEST, MOST_NODES, PLAIN, compose, place_of, too_much
+from compress.pipeline.yaml.variables import VariableError, filled_in, has_variable
 
 _TAG = "tag:yaml.org,2002:"
 _TYPED = {PLAIN, *(f"{_TAG}{name}" for name in ("int", "float", "bool", "null"))}

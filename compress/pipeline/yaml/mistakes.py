@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from compress.errors import ConfigurationError
-from compress.pipeline.nodes import Place
+from compress.pipeline.yaml.nodes import Place
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from compress.chain.step import Step, leaves
-from compress.pipeline.locating import STAGES, Loc, Located, locate
-from compress.pipeline.mistakes import Mistakes
-from compress.pipeline.nodes import Items, Node, Scalar, scalar_at
 from compress.pipeline.suggestions import shown
-from compress.pipeline.wording import Told, dotted, expected, in_words, meant_key, need, of_union
+from compress.pipeline.yaml.locating import STAGES, Loc, Located, locate
+from compress.pipeline.yaml.mistakes import Mistakes
+from compress.pipeline.yaml.nodes import Items, Node, Scalar, scalar_at
+from compress.pipeline.yaml.wording import Told, dotted, expected, in_words, meant_key, need, of_union
 
 
 def explain(error: ValidationError, root: Node, spec: Any, mistakes: Mistakes) -> None:

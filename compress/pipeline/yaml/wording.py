@@ -8,10 +8,10 @@ from pydantic_core import ErrorDetails
 
 from compress.chain.outside import LocalPath
 from compress.chain.step import NAME_PATTERN, Input
-from compress.pipeline.annotations import models, tags
-from compress.pipeline.locating import STAGES, Loc, Located
-from compress.pipeline.nodes import Items, Scalar, plain
 from compress.pipeline.suggestions import article, closest, did_you_mean, either, shown
+from compress.pipeline.yaml.annotations import models, tags
+from compress.pipeline.yaml.locating import STAGES, Loc, Located
+from compress.pipeline.yaml.nodes import Items, Scalar, plain
 
 NAME_RULE = "must begin with a letter and hold letters, digits, '_' and '-' only, 64 at most"
 UNION = "union"

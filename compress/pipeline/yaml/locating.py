@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from compress.pipeline.annotations import DISCRIMINATORS, alternatives, below, fields_of, tagged
-from compress.pipeline.nodes import Items, Node, Place, Table, scalar_at
+from compress.pipeline.yaml.annotations import DISCRIMINATORS, alternatives, below, fields_of, tagged
+from compress.pipeline.yaml.nodes import Items, Node, Place, Table, scalar_at
 
 STAGES = "stages"
 Loc = tuple[int | str, ...]

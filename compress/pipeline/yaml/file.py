@@ -15,18 +15,18 @@ from compress.chain.outside import LocalPath
 from compress.chain.step import Loc, Step, leaves
 from compress.errors import ConfigurationError
 from compress.evaluation.tasks import known_figure
-from compress.pipeline.annotations import alternatives, tagged
-from compress.pipeline.explaining import explain, refuse_booleans, sentence
 from compress.pipeline.graph import Broken, check_stages, idle_stages
-from compress.pipeline.locating import STAGES, locate
-from compress.pipeline.mistakes import Mistakes
-from compress.pipeline.nodes import Items, Node, Scalar, Table, plain, scalar_at
-from compress.pipeline.overrides import overridden
 from compress.pipeline.spec import Pipeline, registered, spec_of
 from compress.pipeline.suggestions import shown
-from compress.pipeline.yaml_syntax import YamlError
-from compress.pipeline.yaml_text import read_text
-from compress.pipeline.yaml_tree import parse
+from compress.pipeline.yaml.annotations import alternatives, tagged
+from compress.pipeline.yaml.explaining import explain, refuse_booleans, sentence
+from compress.pipeline.yaml.locating import STAGES, locate
+from compress.pipeline.yaml.mistakes import Mistakes
+from compress.pipeline.yaml.nodes import Items, Node, Scalar, Table, plain, scalar_at
+from compress.pipeline.yaml.overrides import overridden
+from compress.pipeline.yaml.syntax import YamlError
+from compress.pipeline.yaml.text import read_text
+from compress.pipeline.yaml.tree import parse
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 import pytest
 
-from compress.pipeline.variables import VariableError, filled_in, has_variable
+from compress.pipeline.yaml.variables import VariableError, filled_in, has_variable
 
 ENVIRON = {"HOME": "/home/a", "EMPTY": "", "TRICKY": "${env:HOME}"}
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from compress.chain.outside import LocalPath
 from compress.errors import ConfigurationError
-from compress.pipeline.yaml_file import LoadedPipeline, read_pipeline
+from compress.pipeline.yaml.file import LoadedPipeline, read_pipeline
 from tests.pipeline.fake_steps import GOOD, Distill, FakeStep, FinetuneLora, LoadData
 
 DATA = """\
@@ -267,7 +267,7 @@ def test_any_override_is_read_or_refused_with_a_message(folder: Path, field: str
 
 def test_reading_imports_nothing_heavy() -> None:
     program = (
-        "import sys, compress.pipeline.yaml_file, compress.pipeline.schema, compress.steps; "
+        "import sys, compress.pipeline.yaml.file, compress.pipeline.schema, compress.steps; "
         "print({'torch', 'transformers', 'datasets', 'sklearn', 'numpy', 'onnxruntime'} & set(sys.modules))"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
