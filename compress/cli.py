@@ -5,6 +5,7 @@ failed · 130 interrupted. Heavy rooms are imported inside the commands, so that
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -76,7 +77,10 @@ def run(
         typer.echo("interrupted: run the same command again to go on; finished stages are kept.", err=True)
         raise typer.Exit(130) from None
     if not leads():
-        raise typer.Exit
+        for stage in report.stages:
+            if stage.error:
+                typer.echo(f"process {os.environ['RANK']}, stage '{stage.name}': {stage.error}", err=True)
+        raise typer.Exit(exit_code(report, strict=False))
     if as_json:
         typer.echo(report.to_json(), nl=False)
     else:

@@ -1,7 +1,7 @@
 """Whether this process leads or takes part: `torchrun` and `accelerate launch` start one for each device.
 
-The leader finds, makes, records, measures and publishes. The others run the same steps, because training needs them
-all, throw what they wrote away, and go on with what the leader recorded.
+The leader finds, makes, records, measures and publishes. The others run the steps that train, because training needs
+them all, throw away what they wrote, and go on with what the leader recorded.
 """
 
 import os
@@ -10,3 +10,8 @@ import os
 def leads() -> bool:
     """True for the first process, and for the only one."""
     return int(os.environ.get("RANK", "0")) == 0
+
+
+def alone() -> bool:
+    """True where no other process works on the same run."""
+    return int(os.environ.get("WORLD_SIZE", "1")) == 1

@@ -82,6 +82,8 @@ class Step(Frozen):
 
     version: ClassVar[int] = 1
     """Raise when the result changes for the same configuration."""
+    trains: ClassVar[bool] = False
+    """Whether every process of a distributed launch has to run it; otherwise only the leading one does."""
 
     name: str = Field(pattern=NAME_PATTERN)
     """What this stage is called in references, tables and reports."""

@@ -124,7 +124,7 @@ class Store:
         Raises: StoreError when the disk is full or cannot be written; whatever `build` raises.
         """
         if not leads():
-            return self._take_part(key, build, again=again)
+            return self._take_part(key, build)
         with self._locked(key):
             found = None if again else self.find(key)
             if found is not None:
@@ -168,10 +168,10 @@ class Store:
         """When a run last used it: seconds since the epoch."""
         return (stored.path / RECORD).stat().st_mtime
 
-    def _take_part(self, key: str, build: Build, *, again: bool) -> Stored:
+    def _take_part(self, key: str, build: Build) -> Stored:
         """Build along with the leading process, then go on with what that one recorded."""
         before = self._record_file(key)
-        found = None if again else self.find(key)
+        found = self.find(key)
         if found is not None:
             return found
         with tempfile.TemporaryDirectory(dir=self._tmp) as folder:

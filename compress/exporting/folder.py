@@ -26,19 +26,18 @@ def copy_beside(source: Path, target: Path) -> None:
             shutil.copyfile(source / name, target / name)
         elif name in REQUIRED:
             raise ExportError(f"{source.name} has no {name}: make the stage before this one again.")
+    _write_plain(target / TOKENIZER)
 
 
 def write_bundle(source: Path, target: Path, *, task: Task, max_length: int) -> dict[str, float]:
     """The bundle of an OnnxModel folder, without manifest; 10^6 bytes of each file.
 
-    The graph is linked, not copied, where the file system can; the tokenizer is written compactly, without whatever
-    padding and truncation it was saved with.
+    The graph is linked, not copied, where the file system can; so the bundle answers with the very bytes that were
+    measured.
     """
     _link(source / MODEL, target / MODEL)
-    tokenizer = Tokenizer.from_file(str(source / TOKENIZER))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    tokenizer.save(str(target / TOKENIZER), pretty=False)
+    shutil.copyfile(source / TOKENIZER, target / TOKENIZER)
+    tokenizer = _write_plain(target / TOKENIZER)
     pad_id = TextEncoder.load(source, max_length=max_length).pad_id
     config = json.loads((source / CONFIG).read_text(encoding="utf-8"))
     config |= {
@@ -48,6 +47,15 @@ def write_bundle(source: Path, target: Path, *, task: Task, max_length: int) -> 
     }
     (target / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return {name: (target / name).stat().st_size / 1e6 for name in (MODEL, TOKENIZER, CONFIG)}
+
+
+def _write_plain(path: Path) -> Tokenizer:
+    """Write a tokenizer compactly, without the padding and truncation that it was saved with."""
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    tokenizer.save(str(path), pretty=False)
+    return tokenizer
 
 
 def _link(source: Path, target: Path) -> None:

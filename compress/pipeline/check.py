@@ -9,10 +9,12 @@ from compress.chain.digests import Digests
 from compress.chain.key import key_of, said_by
 from compress.chain.manifest import DatasetManifest
 from compress.chain.outside import HUB, LocalPath, ModelSource, Outside
-from compress.chain.step import Loc, edges, leaves
+from compress.chain.step import Loc, Step, edges, leaves
 from compress.chain.store import Store
 from compress.errors import CompressError, ConfigurationError
 from compress.pipeline.enough_rows import too_few_rows
+from compress.pipeline.measuring import data_stages
+from compress.pipeline.spec import Pipeline
 from compress.pipeline.suggestions import did_you_mean
 from compress.pipeline.yaml.file import LoadedPipeline, read_pipeline
 
@@ -35,11 +37,25 @@ def data_warnings(loaded: LoadedPipeline, root: Path) -> list[str]:
     """Limits that are too fine for the rows of data sets that are in the store already; nothing is loaded for it."""
     if not (root / "artifacts").is_dir():
         return []
-    store = Store(root)
-    roots = [step for step in loaded.spec.stages if step.produces() is Dataset and not edges(step)]
-    keys = [key_of(said_by(step, seed=loaded.spec.seed, inputs={}, digests=store.digests)) for step in roots]
-    found = [stored for key in keys if (stored := store.find(key)) is not None]
-    return [one for stored in found for one in too_few_rows(loaded.spec, DatasetManifest.read(stored.path))]
+    store, pipeline = Store(root), loaded.spec
+    known = {step.name: _stored(step, pipeline, store) for step in pipeline.stages if step.produces() is Dataset}
+    store.digests.save()
+    found: list[str] = []
+    for step in pipeline.stages:
+        split = (step.measure.split if step.measure else None) or pipeline.measure.split
+        manifests = [known.get(name) for name in data_stages(pipeline, step)]
+        labelled = [one for one in manifests if one is not None and one.labelled]
+        if None not in manifests and len(labelled) == 1:
+            found += too_few_rows(step, labelled[0], split=split)
+    return found
+
+
+def _stored(step: Step, pipeline: Pipeline, store: Store) -> DatasetManifest | None:
+    """The manifest of a data set that was made before; a hub is not asked, so what comes from there is not known."""
+    if edges(step) or any(getattr(value, "kind", None) == "hub" for _, value in leaves(step)):
+        return None
+    stored = store.find(key_of(said_by(step, seed=pipeline.seed, inputs={}, digests=store.digests)))
+    return DatasetManifest.read(stored.path) if stored is not None else None
 
 
 def _missing(loaded: LoadedPipeline) -> Iterator[str]:

@@ -5,22 +5,19 @@ from collections.abc import Iterator
 from compress.chain.manifest import DatasetManifest
 from compress.chain.step import Step
 from compress.evaluation.power import half_width_of_drop, rows_needed
-from compress.pipeline.spec import Pipeline
 
 SHARES = frozenset({"accuracy", "subset_accuracy"})  # figures whose drop is a difference of shares of rows
 
 
-def too_few_rows(pipeline: Pipeline, data: DatasetManifest) -> Iterator[str]:
-    """One sentence for each limit on a drop that is smaller than what the split's rows can tell."""
-    for step in pipeline.stages:
-        split = (step.measure.split if step.measure else None) or pipeline.measure.split
-        rows = data.splits[split].rows if split in data.splits else 0
-        for figure, limit in _drops(step):
-            needed = rows_needed(limit)
-            if 0 < rows < needed:
-                can = f"{rows} {split} rows tell {figure} apart to about ±{half_width_of_drop(rows):.3f}"
-                wants = f"its gate allows a drop of {limit:g}, which some {needed} rows would decide (docs/gates.md)."
-                yield f"stage '{step.name}': {can}; {wants}"
+def too_few_rows(step: Step, data: DatasetManifest, *, split: str) -> Iterator[str]:
+    """One sentence for each of the step's limits on a drop that is smaller than what the split's rows can tell."""
+    rows = data.splits[split].rows if split in data.splits else 0
+    for figure, limit in _drops(step):
+        needed = rows_needed(limit)
+        if 0 < rows < needed:
+            can = f"{rows} {split} rows tell {figure} apart to about ±{half_width_of_drop(rows):.3f}"
+            wants = f"its gate allows a drop of {limit:g}, which some {needed} rows would decide (docs/gates.md)."
+            yield f"stage '{step.name}': {can}; {wants}"
 
 
 def _drops(step: Step) -> Iterator[tuple[str, float]]:

@@ -17,6 +17,7 @@ from compress.chain.key import key_of
 from compress.chain.measure import Measure
 from compress.chain.store import Store
 from compress.pipeline.outputs import base_folder
+from compress.pipeline.recording import Recording
 from compress.progress import Progress
 from compress.reporting.schema import LatencyEntry
 
@@ -46,12 +47,15 @@ def latencies_of(
     }  # fmt: skip
 
     def build(folder: Path) -> dict[str, Any]:
-        measured = _time(models, dataset, split=split, config=config, progress=progress)
+        recording = Recording(progress)
+        measured = _time(models, dataset, split=split, config=config, progress=recording)
         write_text(folder / "latency.json", json.dumps(_pair(measured, config.shapes)))
-        return {}
+        return {"warnings": recording.warnings}
 
     stored = store.make(key_of(said), kind="latency", said=said, build=build)
     store.touch(stored)
+    for warning in [] if stored.made_now else stored.record["notes"]["warnings"]:
+        progress.warn(warning)  # a rough figure stays one when it is read again
     known = json.loads((stored.path / "latency.json").read_text(encoding="utf-8"))
     this, other = ([LatencyEntry(**one) for one in known[name]] for name in ("this", "other"))
     return Pair(this, other, known["ratios"])

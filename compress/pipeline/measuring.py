@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Mapping
 
 from compress.chain.artifacts import Dataset, LoraDelta, Model
-from compress.chain.step import Step
+from compress.chain.manifest import DatasetManifest
+from compress.chain.measure import Split
+from compress.chain.step import Step, edges
 from compress.chain.store import Store
 from compress.errors import MeasurementError
-from compress.evaluation.tasks import MODEL_FIGURES, drop_of, known_figure
+from compress.evaluation.tasks import MODEL_FIGURES, RECALL, drop_of, known_figure
 from compress.pipeline.enough_rows import too_few_rows
 from compress.pipeline.latencies import Pair, latencies_of
 from compress.pipeline.outcome import Outcome
@@ -45,19 +47,29 @@ class Measuring:
         if self._wants_latency(outcome.step):
             self._measure_latency(outcome, progress)
 
-    def check_gates(self, dataset: Dataset, progress: Progress) -> None:
-        """Once the rows are known, find gates on the recall of a label that is none; warn of too few rows.
+    def check_gates(self, name: str, progress: Progress) -> None:
+        """Once the rows of the data stage `name` are known, look at the gates of the stages that they measure.
 
-        Raises: MeasurementError naming the gate.
+        Warns of too few rows. Raises: MeasurementError naming a gate on the recall of a label that is none.
         """
-        manifest = dataset.manifest
-        for warning in too_few_rows(self.pipeline, manifest):
-            progress.warn(warning)
         for step in self.pipeline.stages:
-            for kind, figure, _ in step.gates.limits() if step.gates else ():
-                problem = known_figure(manifest.task, kind, figure, labels=manifest.labels)
-                if problem and figure.startswith("recall."):
-                    raise MeasurementError(f"the gate {kind}.{figure} of '{step.name}': {problem}")
+            dataset = self._measured_on(step)
+            if dataset is None or name not in data_stages(self.pipeline, step):
+                continue
+            for warning in too_few_rows(step, dataset.manifest, split=self._split(step)):
+                progress.warn(warning)
+            refuse_unknown_labels(step, dataset.manifest)
+
+    def _measured_on(self, step: Step) -> Dataset | None:
+        """The one labelled data set that will measure the stage, as far as that is known already."""
+        made = [self.outcomes[name].artifact for name in data_stages(self.pipeline, step)]
+        known = [one for one in made if isinstance(one, Dataset)]
+        labelled = [one for one in known if one.manifest.labelled]
+        return labelled[0] if len(known) == len(made) and len(labelled) == 1 else None
+
+    def _split(self, step: Step) -> Split:
+        """The rows that the stage is measured on."""
+        return (step.measure.split if step.measure else None) or self.pipeline.measure.split
 
     def _answers(self, outcome: Outcome, measured_as: Outcome, progress: Progress) -> Answers:
         """What `outcome`'s model answers to the rows that `measured_as` is measured on."""
@@ -69,7 +81,7 @@ class Measuring:
             model,
             self._dataset(measured_as.artifact, own.data if own else None),
             name=outcome.step.name,
-            split=(own.split if own else None) or config.split,
+            split=self._split(step),
             gated_batch=config.shapes[0][0],
             threads=config.threads,
             store=self.store,
@@ -112,11 +124,11 @@ class Measuring:
 
     def _time(self, outcome: Outcome, other: Outcome, progress: Progress) -> Pair:
         models = {one.step.name: one.artifact for one in (outcome, other) if isinstance(one.artifact, Model)}
-        dataset = self._dataset(models[outcome.step.name], None)
         own = outcome.step.measure
+        dataset = self._dataset(models[outcome.step.name], own.data if own else None)
         return latencies_of(
-            models, dataset, split=(own.split if own else None) or self.pipeline.measure.split,
-            config=self.pipeline.measure, store=self.store, progress=progress,
+            models, dataset, split=self._split(outcome.step), config=self.pipeline.measure, store=self.store,
+            progress=progress,
         )  # fmt: skip
 
 
@@ -128,6 +140,29 @@ def reference_of(pipeline: Pipeline) -> str | None:
     if named:
         return named.most_common(1)[0][0]
     return next((step.name for step in pipeline.stages if makes_model(step) and step.produces() is not LoraDelta), None)
+
+
+def data_stages(pipeline: Pipeline, step: Step) -> list[str]:
+    """The data stages that a model goes back to, or the one that its `measure` names; none for other steps."""
+    if not makes_model(step):
+        return []
+    if step.measure is not None and step.measure.data is not None:
+        return [step.measure.data]
+    steps = {one.name: one for one in pipeline.stages}
+    waiting, found = [step.name], dict[str, None]()
+    while waiting:
+        names = [edge.stage for edge in edges(steps[waiting.pop()]).values()]
+        found |= dict.fromkeys(name for name in names if steps[name].produces() is Dataset)
+        waiting += [name for name in names if steps[name].produces() is not Dataset]
+    return list(found)
+
+
+def refuse_unknown_labels(step: Step, manifest: DatasetManifest) -> None:
+    """Raises: MeasurementError naming a gate on the recall of a label that the data do not have."""
+    for kind, figure, _ in step.gates.limits() if step.gates else ():
+        problem = known_figure(manifest.task, kind, figure, labels=manifest.labels)
+        if problem and figure.startswith(RECALL):
+            raise MeasurementError(f"the gate {kind}.{figure} of '{step.name}': {problem}")
 
 
 def makes_model(step: Step) -> bool:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from compress.benchmarking.machine import environment
-from compress.chain.processes import leads
+from compress.chain.processes import alone, leads
 from compress.chain.provenance import now, provenance
 from compress.chain.store import Store
+from compress.errors import ConfigurationError
 from compress.extras import require
 from compress.pipeline.check import load_checked
 from compress.pipeline.publishing import publish
@@ -44,6 +45,10 @@ def run_file(
         StoreError: store or runs cannot be written.
     """
     recording = Recording(progress if progress is not None and leads() else Silent())
+    if again_from is not None and not alone():
+        raise ConfigurationError(
+            "--from needs a single process: make the stages again without torchrun, or change a seed."
+        )
     loaded = load_checked(file, overrides=overrides, again_from=again_from)
     for warning in loaded.warnings:
         recording.warn(warning)

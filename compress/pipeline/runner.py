@@ -68,7 +68,7 @@ class Runner:
             outcome.key,
             kind=kind,
             said=said,
-            build=lambda folder: self._build(step, folder, made),
+            build=(lambda folder: self._build(step, folder, made)) if leads() or step.trains else _nothing,
             again=step.name in self._again,
         )
         if leads():
@@ -90,7 +90,7 @@ class Runner:
         """Take the figures of a model, compare it, and hold its gates against them."""
         recording = Recording(self.progress)
         if isinstance(outcome.artifact, Dataset):
-            self.measuring.check_gates(outcome.artifact, recording)
+            self.measuring.check_gates(outcome.step.name, recording)
         if isinstance(outcome.artifact, Model):
             self.measuring.measure(outcome, recording)
         outcome.warnings += recording.warnings
@@ -116,6 +116,10 @@ class Runner:
         if outcome.error:
             outcome.status = "failed"
             self.progress.warn(f"stage '{outcome.step.name}' failed: {outcome.error}")
+
+
+def _nothing(_folder: Path) -> None:
+    """What a process that does not lead builds in a step that does not train."""
 
 
 def _done(outcome: Outcome) -> str:

@@ -1,7 +1,7 @@
 """`distill`: a student learns from a teacher's answers, and from what goes on inside it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -31,6 +31,8 @@ TRAIN = "train"
 
 class Distill(Step):
     """Train a small student on the teacher's answers."""
+
+    trains: ClassVar[bool] = True
 
     step: Literal["distill"]
     teacher: Input[Checkpoint]

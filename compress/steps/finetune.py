@@ -1,7 +1,7 @@
 """`finetune`: a pretrained encoder with a classification head, trained on labels."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -41,6 +41,8 @@ TuningStrategy = Annotated[Full | HeadOnly | LastN, Field(discriminator="kind")]
 
 class Finetune(Step):
     """Train a pretrained encoder with a new classification head on labelled texts."""
+
+    trains: ClassVar[bool] = True
 
     step: Literal["finetune"]
     data: Input[Dataset]

@@ -1,7 +1,7 @@
 """`finetune_lora`: the same as `finetune` with low-rank adapters, so that a delta of some megabytes comes out."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,8 @@ Target = Annotated[str, Field(min_length=1, max_length=200)]
 
 class FinetuneLora(Step):
     """Train low-rank adapters and a classification head on a frozen pretrained encoder."""
+
+    trains: ClassVar[bool] = True
 
     step: Literal["finetune_lora"]
     data: Input[Dataset]

@@ -142,3 +142,18 @@ def test_a_folder_is_found_by_the_digest_of_its_content(tmp_path):
     stored = make(store)
     assert store.by_digest(stored.digest).key == KEY
     assert store.by_digest("0" * 64) is None
+
+
+def test_a_process_that_does_not_lead_builds_along_and_goes_on_with_what_the_leader_recorded(tmp_path, monkeypatch):
+    context = multiprocessing.get_context("fork")
+    started, built = context.Event(), []
+    leader = context.Process(target=_make_slowly, args=(tmp_path, started))
+    leader.start()
+    started.wait(10)
+    monkeypatch.setenv("RANK", "1")
+    stored = make(Store(tmp_path), built.append)
+    leader.join()
+    assert len(built) == 1
+    assert not built[0].exists(), "what a follower writes is thrown away"
+    assert (stored.path / "file.txt").read_text() == str(leader.pid)
+    assert make(Store(tmp_path), never).key == KEY

@@ -8,11 +8,12 @@ from compress.distillation.terms import (
     Answers,
     attention_relations_term,
     facing_layers,
+    hard_labels_term,
     hidden_states_term,
     relation_heads_for,
 )
 from compress.distillation.watch import Watch
-from compress.errors import ModelError
+from compress.errors import ModelError, TrainingError
 from compress.objectives.attention_relations import attention_relations_loss
 from tests.tiny import tiny_config
 
@@ -42,6 +43,11 @@ def answers_of(*models):
 )
 def test_facing_layers_have_the_same_share_of_the_model_below_them(student, teacher, expected):
     assert facing_layers(student, teacher) == expected
+
+
+def test_smoothing_the_labels_of_a_regression_is_refused_before_any_batch():
+    with pytest.raises(TrainingError, match="label_smoothing is 0.1, and text-regression has no classes"):
+        hard_labels_term(weight=1.0, task="text-regression", label_smoothing=0.1)
 
 
 def test_a_copy_of_the_teacher_has_no_distance_in_hidden_states_and_relations():

@@ -52,6 +52,20 @@ def test_lengths_are_the_rows_of_the_mask(folder):
     np.testing.assert_array_equal(encoder.lengths(TEXTS), encoder.encode(TEXTS)["attention_mask"].sum(axis=1))
 
 
+def test_lengths_hold_the_encodings_of_few_rows_at_a_time(tmp_path, monkeypatch):
+    tiny_tokenizer("bert").save_pretrained(tmp_path)
+    encoder, encode, asked = TextEncoder.load(tmp_path, max_length=8), TextEncoder._encodings, []
+
+    def counted(self, texts, *, cut_to):
+        asked.append(len(texts))
+        return encode(self, texts, cut_to=cut_to)
+
+    monkeypatch.setattr(TextEncoder, "_encodings", counted)
+    texts = ["goal"] * 1024 + ["goal match team"] * 2
+    np.testing.assert_array_equal(encoder.lengths(texts), encoder.encode(texts)["attention_mask"].sum(axis=1))
+    assert asked == [1024, 2, 1026]
+
+
 def test_no_texts_give_empty_arrays(folder):
     encoder = TextEncoder.load(folder, max_length=32)
     assert encoder.encode([])["input_ids"].shape == (0, 0)

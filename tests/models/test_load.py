@@ -90,6 +90,27 @@ def test_a_classifier_of_other_labels_gets_a_new_head(tmp_path: Path) -> None:
     assert new_parameters(model) == ("classifier.bias", "classifier.weight")
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_classifier_of_as_many_other_labels_gets_a_new_head_from_the_seed(family: Any, tmp_path: Path) -> None:
+    folder = tiny_checkpoint(tmp_path / "c", family)
+    trained = load_checkpoint(folder)
+    one, same, other = (load_base(folder, task=TASK, labels=("a", "b", "c"), seed=seed) for seed in (1, 1, 2))
+    head = [f"{name}.{weight}" for name in head_modules(one) for weight, _ in one.get_submodule(name).named_parameters()]
+    assert new_parameters(one) == tuple(sorted(head))
+    for name, weights in one.named_parameters():
+        assert torch.equal(weights, same.get_parameter(name))
+        is_new_matrix = name in head and weights.ndim > 1  # biases begin at 0, as those of the tiny checkpoint do
+        assert torch.equal(weights, trained.get_parameter(name)) is not is_new_matrix
+        assert torch.equal(weights, other.get_parameter(name)) is not is_new_matrix
+
+
+def test_a_classifier_of_the_same_labels_keeps_its_head(tmp_path: Path) -> None:
+    folder = tiny_checkpoint(tmp_path / "c", labels=LABELS)
+    model = load_base(folder, task=TASK, labels=LABELS)
+    assert torch.equal(model.classifier.weight, load_checkpoint(folder).classifier.weight)
+    assert new_parameters(model) == ()
+
+
 @pytest.mark.parametrize(
     ("family", "head", "layers"),
     [("bert", ("classifier",), "bert.encoder.layer"), ("roberta", ("classifier",), "roberta.encoder.layer"),

@@ -6,6 +6,7 @@ import torch
 from scipy.special import log_softmax
 from torch import nn
 
+from compress.errors import TrainingError
 from compress.objectives.hard_labels import NO_LABEL, hard_labels_loss, has_label, no_label
 
 LOGITS = torch.tensor([[2.0, -1.0, 0.5], [0.0, 3.0, 0.0], [1.0, 1.0, 1.0]])
@@ -62,6 +63,24 @@ def test_rows_without_a_label_count_for_nothing(task, labels):
     assert torch.equal(
         hard_labels_loss(logits, labels, task=task), hard_labels_loss(logits[labelled], labels[labelled], task=task)
     )
+
+
+def test_weights_of_classes_are_those_of_the_labelled_rows():
+    labels, weights = torch.tensor([0, NO_LABEL, 1]), torch.tensor([1.0, 5.0, 9.0])
+    loss = hard_labels_loss(LOGITS, labels, task="text-classification", weights=weights)
+    assert torch.allclose(loss, nn.CrossEntropyLoss(weight=weights)(LOGITS, labels))
+
+
+def test_weights_of_several_labels_are_those_of_their_positives():
+    labels, weights = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]), torch.tensor([1.0, 2.0, 3.0])
+    loss = hard_labels_loss(LOGITS, labels, task="multi-label-classification", weights=weights)
+    assert torch.allclose(loss, nn.BCEWithLogitsLoss(pos_weight=weights)(LOGITS, labels))
+
+
+def test_regression_has_nothing_to_smooth():
+    answers = {"logits": torch.tensor([[1.0]]), "labels": torch.tensor([3.0]), "task": "text-regression"}
+    with pytest.raises(TrainingError, match="label_smoothing is 0.1, and text-regression has no classes"):
+        hard_labels_loss(**answers, label_smoothing=0.1)
 
 
 def test_a_batch_without_any_label_costs_zero_and_still_has_a_gradient():

@@ -6,6 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from compress.chain.digests import Digests
 from compress.chain.outside import Outside
+from compress.errors import DataError
 from compress.steps.sources import Source
 
 SOURCES = TypeAdapter(Source)
@@ -57,6 +58,14 @@ def test_sources_that_no_path_names_say_what_they_would_read():
 def test_a_hub_commit_that_is_written_out_needs_no_network():
     one = source(kind="hub", name=f"org/name@{COMMIT}", text="t", label="l")
     assert one.fingerprint(Digests()) == f"org/name@{COMMIT}"
+
+
+def test_a_local_folder_of_the_same_name_is_not_read_as_the_hub_s(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "org" / "name").mkdir(parents=True)
+    one = source(kind="hub", name=f"org/name@{COMMIT}", text="t", label="l")
+    with pytest.raises(DataError, match=r"a local folder of that name, '.*/org/name', stands in the way"):
+        one.parts(group=None)
 
 
 def test_importing_the_sources_imports_no_reader():

@@ -4,12 +4,21 @@ import numpy as np
 import pytest
 import torch
 from sklearn.utils.class_weight import compute_class_weight
+from torch import nn
 from torch.nn import functional
+from transformers.modeling_outputs import SequenceClassifierOutput
 
 from compress.errors import TrainingError
 from compress.training.losses import class_weights, supervised, task_loss
 
 LOGITS = torch.tensor([[2.0, -1.0, 0.5], [0.1, 0.2, 0.3]])
+
+
+class Fixed(nn.Module):
+    """Always answers LOGITS."""
+
+    def forward(self) -> SequenceClassifierOutput:
+        return SequenceClassifierOutput(logits=LOGITS)
 
 
 def test_classification_is_cross_entropy() -> None:
@@ -32,6 +41,26 @@ def test_several_labels_are_binary_cross_entropy_with_weighted_positives() -> No
     expected = -(weights * hot * probability.log() + (1 - hot) * (1 - probability).log()).mean()
     found = task_loss(LOGITS, hot, task="multi-label-classification", weights=weights)
     assert found == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_weighted_classification_is_cross_entropy_s_own_weighted_mean() -> None:
+    labels, weights = torch.tensor([0, 2]), torch.tensor([1.0, 2.0, 3.0])
+    each = -LOGITS.log_softmax(-1)[[0, 1], labels]
+    found = task_loss(LOGITS, labels, task="text-classification", weights=weights)
+    assert found == pytest.approx(float((each * weights[labels]).sum() / weights[labels].sum()))
+
+
+def test_unlabelled_rows_have_no_say_in_any_task() -> None:
+    hot = torch.tensor([[1.0, 0.0, 1.0], [float("nan")] * 3])
+    found = task_loss(LOGITS, hot, task="multi-label-classification")
+    assert found == pytest.approx(float(functional.binary_cross_entropy_with_logits(LOGITS[0], hot[0])))
+
+
+def test_several_labels_are_smoothed_as_in_distillation() -> None:
+    model, hot = Fixed(), torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    loss = supervised(task="multi-label-classification", label_smoothing=0.2)
+    found, _ = loss(model, {"labels": hot})
+    assert found == pytest.approx(float(functional.binary_cross_entropy_with_logits(LOGITS, hot * 0.8 + 0.1)))
 
 
 def test_regression_is_the_squared_error() -> None:
@@ -66,5 +95,5 @@ def test_named_weights_leave_the_others_at_one() -> None:
 def test_regression_has_no_class_weights_and_no_smoothing() -> None:
     with pytest.raises(TrainingError, match="class_weights needs classes"):
         class_weights("balanced", np.array([0.5]), task="text-regression", labels=("value",))
-    with pytest.raises(TrainingError, match="label_smoothing needs classes that exclude each other"):
+    with pytest.raises(TrainingError, match="label_smoothing is 0.1, and text-regression has no classes"):
         supervised(task="text-regression", label_smoothing=0.1)
