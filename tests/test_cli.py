@@ -138,7 +138,7 @@ def test_show_draws_a_run_and_describes_an_artifact(project):
     drawn = compress("show", "small", cwd=project.folder)
     assert "finetune_lora → LoraDelta" in drawn.stdout
     key = json.loads((project.folder / "runs/small/report.json").read_text())["stages"][1]["key"]
-    record = json.loads(compress("show", key[:12], cwd=project.folder).stdout)
+    record = json.loads(compress("show", key[:12], "--json", cwd=project.folder).stdout)
     assert record["kind"] == "LoraDelta"
     assert compress("show", "nothing", cwd=project.folder).returncode == 2
 
@@ -148,7 +148,7 @@ def test_the_store_is_listed_verified_and_pruned(project):
     assert compress("store", "verify", cwd=project.folder).returncode == 0
     again = compress("run", "small.yaml", "--set", "student.training.steps=5", cwd=project.folder)
     assert "student" in again.stdout
-    pruned = compress("store", "prune", cwd=project.folder)
+    pruned = compress("store", "prune", "--days", "0", cwd=project.folder)
     assert "Checkpoint" in pruned.stdout, "the student of the first run is no longer published"
     plan = json.loads(
         compress("plan", "small.yaml", "--set", "student.training.steps=5", "--json", cwd=project.folder).stdout
@@ -176,7 +176,19 @@ def test_predict_reads_standard_input_and_answers_json(bundle, tmp_path):
     asked = compress("predict", str(bundle), "--input", "-", "--json", cwd=tmp_path, stdin="goal match\nbank market\n")
     rows = [json.loads(line) for line in asked.stdout.splitlines()]
     assert [row["text"] for row in rows] == ["goal match", "bank market"]
+    assert all(set(row) == {"text", "predicted", "probabilities"} for row in rows)
+    assert rows[0]["predicted"] in rows[0]["probabilities"]
     assert sum(rows[0]["probabilities"].values()) == pytest.approx(1.0)
+
+
+def test_predict_keeps_the_users_own_columns(bundle, tmp_path):
+    row = {"text": "goal match", "label": "mine", "labels": ["mine"], "value": 7}
+    (tmp_path / "in.jsonl").write_text(json.dumps(row) + "\n")
+    asked = compress("predict", str(bundle), "--input", "in.jsonl", "--output", "out.jsonl", cwd=tmp_path)
+    assert asked.returncode == 0, asked.stderr
+    answered = json.loads((tmp_path / "out.jsonl").read_text())
+    assert {name: answered[name] for name in row} == row
+    assert set(answered) == {*row, "predicted", "probabilities"}
 
 
 @pytest.mark.parametrize(
@@ -187,6 +199,10 @@ def test_predict_reads_standard_input_and_answers_json(bundle, tmp_path):
         (["--input", "in.txt"], "needs a file ending in .csv or .jsonl"),
         (["--input", "in.csv"], "there is no column 'text'; did you mean 'texts'?"),
         (["--input", "in.jsonl"], "in.jsonl:1: not JSON"),
+        (["--input", "more.csv"], "more.csv:2: 2 fields where the header has 1"),
+        (["--input", "-", "-c", "a", "-c", "b"], "--input - reads one text a line"),
+        (["--input", "taken.jsonl", "--json"], "row 1: has 'predicted' already"),
+        (["--input", "mixed.jsonl", "--output", "out.csv"], "row 2: has other fields than the first row (id)"),
         (["--text", "x", "--output", "out.xls"], "needs a name ending in .csv or .jsonl"),
     ],
 )
@@ -194,6 +210,9 @@ def test_bad_input_to_predict_is_a_message(bundle, tmp_path, arguments, message)
     (tmp_path / "in.csv").write_text("texts\nx\n")
     (tmp_path / "in.jsonl").write_text("{]\n")
     (tmp_path / "in.txt").write_text("x\n")
+    (tmp_path / "more.csv").write_text("text\nx, y\n")
+    (tmp_path / "taken.jsonl").write_text('{"text": "x", "predicted": "y"}\n')
+    (tmp_path / "mixed.jsonl").write_text('{"text": "x"}\n{"text": "y", "id": 1}\n')
     asked = compress("predict", str(bundle), *arguments, cwd=tmp_path)
     assert asked.returncode in {2, 4}
     assert message in asked.stderr

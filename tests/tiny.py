@@ -20,10 +20,11 @@ import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from compress.chain.artifacts import Artifact, Dataset, artifact_of
+from compress.chain.artifacts import Artifact, Dataset, LoraDelta, artifact_of
 from compress.chain.digests import Digests
 from compress.chain.manifest import DatasetManifest, ModelManifest, SplitFacts
 from compress.chain.step import Input
+from compress.pipeline.bases import Bases
 from compress.progress import Silent
 from compress.task import Task
 
@@ -169,6 +170,7 @@ class TinyWorkspace:
     artifacts: Mapping[str, Artifact]
     seed: int = 17
     progress: Silent = field(default_factory=Silent)
+    key: str = ""
     built: int = 0
     """How often `cached` had to build."""
 
@@ -183,6 +185,9 @@ class TinyWorkspace:
         """The data set with the digest that the manifest names, else the only one there is."""
         found = [one for one in self.artifacts.values() if isinstance(one, Dataset)]
         return next((one for one in found if one.digest == model.manifest.dataset), found[0])
+
+    def base_of(self, model: LoraDelta) -> Path:
+        return Bases().of(model)
 
     def cached(self, said: Mapping[str, Any], build: Callable[[Path], None]) -> Path:
         names = sorted(path.name for path in self.kept.glob("*.json"))

@@ -1,4 +1,4 @@
-"""How many tokens a model takes, from its `config.json`; so that a shape beyond it is refused before anything runs."""
+"""Refuses a shape that is longer than a model can read, before anything runs."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -6,9 +6,7 @@ from pathlib import Path
 
 from compress.benchmarking.variants import Shape, Variant
 from compress.errors import MeasurementError
-
-COUNTED_FROM_0 = frozenset({"albert", "bert", "distilbert", "electra", "mobilebert"})
-COUNTED_FROM_PADDING = frozenset({"camembert", "mpnet", "roberta", "xlm-roberta"})  # the first is pad_token_id + 1
+from compress.models.positions import most_tokens
 
 
 def check_lengths(variants: Iterable[Variant], shapes: Sequence[Shape]) -> None:
@@ -24,12 +22,9 @@ def check_lengths(variants: Iterable[Variant], shapes: Sequence[Shape]) -> None:
 
 
 def positions(folder: Path) -> int | None:
-    """The longest text that the model takes, in tokens; None for families whose limit is none or is not known here."""
+    """The longest text that the model takes, in tokens; None when it has no limit or no readable `config.json`."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    family, most = config.get("model_type"), config.get("max_position_embeddings")
-    if not isinstance(most, int) or family not in COUNTED_FROM_0 | COUNTED_FROM_PADDING:
-        return None
-    return most if family in COUNTED_FROM_0 else most - config.get("pad_token_id", 1) - 1
+    return most_tokens(config) if isinstance(config, dict) else None

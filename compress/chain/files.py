@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 CHUNK_BYTES = 1 << 20
@@ -45,10 +46,21 @@ def file_digest(path: Path) -> str:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All regular files, sorted by their path inside `folder`."""
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    """All regular files, sorted by their path inside `folder`; links are followed, but not those that lead back up."""
+    return sorted(_files(folder, above=frozenset()))
 
 
 def size_mb(folder: Path) -> float:
     """10^6 bytes of all files below `folder`."""
     return sum(path.stat().st_size for path in files_below(folder)) / 1e6
+
+
+def _files(folder: Path, *, above: frozenset[Path]) -> Iterator[Path]:
+    """`above`: the real folders on the way here."""
+    if not folder.is_dir() or (real := folder.resolve()) in above:
+        return
+    for path in folder.iterdir():
+        if path.is_file():
+            yield path
+        else:
+            yield from _files(path, above=above | {real})

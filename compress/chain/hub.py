@@ -4,6 +4,7 @@ huggingface_hub is imported only when a hub is asked.
 """
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -16,8 +17,11 @@ TIMEOUT_SECONDS = 30
 RepositoryKind = Literal["model", "dataset"]
 
 
+@cache
 def hub_commit(name: str, *, kind: RepositoryKind = "model") -> str:
-    """The commit that ORG/NAME[@REVISION] stands for now.
+    """The commit that ORG/NAME[@REVISION] stands for when a process first asks.
+
+    Remembered until it ends: a branch may move between the key and the download. `hub_commit.cache_clear` forgets.
 
     Raises: ConfigurationError when the hub cannot be reached and the local cache has none.
     """
@@ -36,6 +40,8 @@ def hub_commit(name: str, *, kind: RepositoryKind = "model") -> str:
 
 def hub_folder(name: str) -> Path:
     """The snapshot of the model ORG/NAME[@REVISION], downloaded when it is not in the local cache.
+
+    A snapshot that is whole by the file list that lies beside it is used without the network.
 
     Raises: ModelError when it cannot be had.
     """

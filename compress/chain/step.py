@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, get_args, get_type
 from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from compress.chain.artifacts import Artifact, Dataset, Model
+from compress.chain.artifacts import Artifact, Dataset, LoraDelta, Model
 from compress.chain.gates import Gates
 from compress.chain.measure import StageMeasure
 from compress.frozen import Frozen
@@ -64,6 +64,8 @@ class Workspace(Protocol):
 
     out: Path
     """An empty folder: what the step writes here becomes its artifact."""
+    key: str
+    """The content address of what the step makes: everything that decides it."""
     seed: int
     progress: Progress
 
@@ -72,6 +74,9 @@ class Workspace(Protocol):
 
     def dataset_of(self, model: Model) -> Dataset:
         """The data set that the model was trained on."""
+
+    def base_of(self, model: LoraDelta) -> Path:
+        """The folder of the delta's base, with the content that it was trained on."""
 
     def cached(self, said: Mapping[str, Any], build: Callable[[Path], None]) -> Path:
         """A folder kept in the store under `said` (JSON): `build` fills it the first time."""

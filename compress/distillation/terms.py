@@ -14,7 +14,7 @@ from compress.distillation.student import nearest
 from compress.distillation.watch import Watch
 from compress.errors import ModelError
 from compress.objectives.attention_relations import attention_relations_loss
-from compress.objectives.hard_labels import hard_labels_loss
+from compress.objectives.hard_labels import check_smoothing, hard_labels_loss
 from compress.objectives.hidden_states import hidden_states_loss
 from compress.objectives.logits import logits_loss
 from compress.task import Task
@@ -57,7 +57,11 @@ def logits_term(*, weight: float, task: Task, temperature: float) -> Term:
 
 
 def hard_labels_term(*, weight: float, task: Task, label_smoothing: float) -> Term:
-    """The labels of the data; unlabelled rows have no say."""
+    """The labels of the data; unlabelled rows have no say.
+
+    Raises: TrainingError when a regression is to be smoothed.
+    """
+    check_smoothing(label_smoothing, task=task)
 
     def loss(answers: Answers) -> Tensor:
         return hard_labels_loss(answers.student_logits, answers.labels, task=task, label_smoothing=label_smoothing)

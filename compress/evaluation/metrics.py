@@ -6,11 +6,10 @@ good enough.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 
 from compress.errors import MeasurementError
 from compress.evaluation.bootstrap import resample
@@ -43,19 +42,6 @@ class Metrics:
     def primary(self) -> str:
         """Name of the task's main figure."""
         return primary_metric(self.task)
-
-    def to_json(self) -> str:
-        """The content of a file that `from_json` reads."""
-        return _ADAPTER.dump_json(self, indent=2).decode() + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Raises: pydantic.ValidationError when the text is something else."""
-        metrics: Self = _ADAPTER.validate_json(text)
-        return metrics
-
-
-_ADAPTER: TypeAdapter[Any] = TypeAdapter(Metrics)
 
 
 def measure(

@@ -6,11 +6,10 @@ A drop is positive when this model is worse: other - this where higher is better
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 from scipy.stats import binomtest
 
 from compress.errors import MeasurementError
@@ -38,19 +37,6 @@ class Paired:
     only_this_right: int | None = None
     only_other_right: int | None = None
     notes: list[str] = field(default_factory=list)
-
-    def to_json(self) -> str:
-        """The content of a file that `from_json` reads."""
-        return _ADAPTER.dump_json(self, indent=2).decode() + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Raises: pydantic.ValidationError when the text is something else."""
-        paired: Self = _ADAPTER.validate_json(text)
-        return paired
-
-
-_ADAPTER: TypeAdapter[Any] = TypeAdapter(Paired)
 
 
 def compare(

@@ -34,11 +34,6 @@ _LOWER_IS_BETTER = frozenset({"ece", "brier", "rmse", "mae"}) | MODEL_FIGURES
 _NEED_ANOTHER_MODEL = ("max_drop", "max_ratio")
 
 
-def figures_of(task: Task) -> frozenset[str]:
-    """Names of the figures that a task's answers have; `recall.` stands for the recall of each label."""
-    return _FIGURES[task]
-
-
 def primary_metric(task: Task) -> str:
     """The figure that tables and charts show first."""
     return _PRIMARY[task]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+import torch
 from torch import nn
 from transformers import PretrainedConfig, PreTrainedModel
 
@@ -42,6 +43,22 @@ def mark_new(model: nn.Module, names: Sequence[str]) -> None:
 def new_parameters(model: nn.Module) -> tuple[str, ...]:
     """The parameters that were made at random when the base was loaded: the head and, at times, a pooler."""
     return tuple(getattr(model, _NEW, ()))
+
+
+def renew_head(model: PreTrainedModel, *, seed: int) -> tuple[str, ...]:
+    """Draw the head's weights anew, as the family does; the caller's random state is left alone.
+
+    Returns: the names of its parameters.
+    """
+    renewed: list[str] = []
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        for head in head_modules(model):
+            for name, weights in model.get_submodule(head).named_parameters(prefix=head):
+                weights._is_hf_initialized = False  # type: ignore[attr-defined]  # else it stays as it was loaded
+                renewed.append(name)
+            model.get_submodule(head).apply(model._init_weights)
+    return tuple(renewed)
 
 
 def head_modules(model: PreTrainedModel) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerF
 
 from compress.errors import ModelError
 from compress.models.folders import check_model_folder, check_tokenizer_files
-from compress.models.heads import mark_new, pooler_name, set_head
+from compress.models.heads import mark_new, pooler_name, renew_head, set_head
 from compress.models.silence import quiet
 from compress.task import Task
 
@@ -26,6 +26,8 @@ _UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, Attribute
 def load_base(folder: Path, *, task: Task, labels: Sequence[str], seed: int = 0) -> PreTrainedModel:
     """A pretrained encoder with a new head for `labels`, fp32, its config saying task and labels.
 
+    A base that already has a head for exactly these labels, in this order, keeps it; any other head is drawn anew.
+
     `seed`: of the new head's weights; the caller's random state is left alone.
 
     Raises: ModelError when it is not a model, has no tokenizer, no sequence classification class, or other shapes.
@@ -33,11 +35,13 @@ def load_base(folder: Path, *, task: Task, labels: Sequence[str], seed: int = 0)
     check_model_folder(folder)
     check_tokenizer_files(folder)
     config = _config(folder)
+    keeps_head = config.id2label == dict(enumerate(labels))
     set_head(config, task=task, labels=labels)
     model, missing, mismatched = _load(folder, config, seed=seed)
     _check_new(folder, model, missing)
     _check_shapes(folder, model, mismatched)
-    mark_new(model, [*missing, *mismatched])
+    renewed = () if keeps_head else renew_head(model, seed=seed)
+    mark_new(model, [*{*missing, *mismatched, *renewed}])
     return model
 
 

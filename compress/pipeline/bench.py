@@ -14,9 +14,9 @@ from compress.benchmarking.machine import environment
 from compress.benchmarking.size import GRAPH, model_size_mb
 from compress.benchmarking.variants import Runtime, Shape
 from compress.chain.artifacts import LoraDelta
-from compress.chain.manifest import MANIFEST, ModelManifest
-from compress.chain.outside import ModelSource
+from compress.chain.manifest import MANIFEST
 from compress.errors import ConfigurationError
+from compress.pipeline.bases import Bases
 from compress.progress import Progress
 
 SAMPLE_TEXTS = (
@@ -183,7 +183,7 @@ def _base_folder(folder: Path) -> Path:
     """Where the base of an unmerged delta lies, as its manifest says."""
     if not (folder / MANIFEST).is_file():
         raise ConfigurationError(f"{folder} is an adapter without a {MANIFEST}, which says its base: merge it first.")
-    return ModelSource.parse(ModelManifest.read(folder).base, Path()).resolve()
+    return Bases().of(LoraDelta(folder, ""))
 
 
 def _ratios(own: VariantLatency, first: VariantLatency) -> tuple[LatencyRatio, ...]:

@@ -3,7 +3,7 @@
 Knows types of artifacts and names of figures, no place in a file: a finding carries the `loc` that it is about.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -37,46 +37,10 @@ class Broken:
     makes: type[Artifact] | None
 
 
-@dataclass(frozen=True)
-class Graph:
-    """Who reads whom; stages stand in the order in which they run."""
-
-    reads: Mapping[str, tuple[str, ...]]
-
-    @classmethod
-    def of(cls, stages: Sequence[Step | Broken]) -> "Graph":
-        """The graph of valid stages; a broken one reads nothing."""
-        return cls({stage.name: _read_by(stage) for stage in stages})
-
-    @property
-    def order(self) -> tuple[str, ...]:
-        """The order of the file: an edge only points upwards, so it is one in which all can run."""
-        return tuple(self.reads)
-
-    def needs(self, stage: str) -> tuple[str, ...]:
-        """The stages whose artifacts it reads."""
-        return self.reads[stage]
-
-    def ancestors(self, stage: str) -> tuple[str, ...]:
-        """All that it is made from, in order."""
-        found: set[str] = set()
-        waiting = [stage]
-        while waiting:
-            new = [name for name in self.reads.get(waiting.pop(), ()) if name not in found]
-            found.update(new)
-            waiting.extend(new)
-        return tuple(name for name in self.order if name in found)
-
-
-def check_graph(pipeline: Pipeline, *, known_figure: FigureCheck | None = None) -> list[Problem]:
-    """Everything that is wrong between the stages of a pipeline."""
-    return check_stages(pipeline.stages, pipeline.measure, known_figure=known_figure)
-
-
 def check_stages(
     stages: Sequence[Step | Broken], measure: Measure, *, known_figure: FigureCheck | None = None
 ) -> list[Problem]:
-    """The same when some stages are broken: what is wrong with the others."""
+    """Everything that is wrong between the stages; of broken ones, what is known is believed."""
     checks = _Checks(stages, measure, known_figure)
     return list(checks.problems())
 

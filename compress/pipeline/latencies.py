@@ -16,6 +16,7 @@ from compress.chain.files import write_text
 from compress.chain.key import key_of
 from compress.chain.measure import Measure
 from compress.chain.store import Store
+from compress.pipeline.bases import Bases
 from compress.pipeline.outputs import base_folder
 from compress.pipeline.recording import Recording
 from compress.progress import Progress
@@ -36,7 +37,14 @@ class Pair:
 
 
 def latencies_of(
-    models: Mapping[str, Model], dataset: Dataset, *, split: str, config: Measure, store: Store, progress: Progress
+    models: Mapping[str, Model],
+    dataset: Dataset,
+    *,
+    split: str,
+    config: Measure,
+    store: Store,
+    progress: Progress,
+    bases: Bases,
 ) -> Pair:
     """The one or two `models` (by stage name; this one first), from the store or timed now."""
     said = {
@@ -48,7 +56,7 @@ def latencies_of(
 
     def build(folder: Path) -> dict[str, Any]:
         recording = Recording(progress)
-        measured = _time(models, dataset, split=split, config=config, progress=recording)
+        measured = _time(models, dataset, split=split, config=config, progress=recording, bases=bases)
         write_text(folder / "latency.json", json.dumps(_pair(measured, config.shapes)))
         return {"warnings": recording.warnings}
 
@@ -67,13 +75,16 @@ def timed(model: Model, store: Store) -> str:
 
 
 def _time(
-    models: Mapping[str, Model], dataset: Dataset, *, split: str, config: Measure, progress: Progress
+    models: Mapping[str, Model], dataset: Dataset, *, split: str, config: Measure, progress: Progress, bases: Bases
 ) -> list[VariantLatency]:
     from compress.data.rows import load_split, spread, texts_of
 
     rows = load_split(dataset.path, split)
     texts = texts_of(spread(rows, MOST_TEXTS))
-    variants = [Variant(name, model.path, model.runtime, base_folder(model)) for name, model in models.items()]  # type: ignore[arg-type]
+    variants = [
+        Variant(name, model.path, model.runtime, base_folder(model, bases))  # type: ignore[arg-type]
+        for name, model in models.items()
+    ]
     return compare_latency(
         variants, shapes=config.shapes, texts=texts, threads=config.threads, rounds=config.rounds, progress=progress
     )

@@ -13,6 +13,7 @@ from compress.chain.step import Step, edges
 from compress.chain.store import Store
 from compress.errors import MeasurementError
 from compress.evaluation.tasks import MODEL_FIGURES, RECALL, drop_of, known_figure
+from compress.pipeline.bases import Bases
 from compress.pipeline.enough_rows import too_few_rows
 from compress.pipeline.latencies import Pair, latencies_of
 from compress.pipeline.outcome import Outcome
@@ -31,6 +32,7 @@ class Measuring:
     def __init__(self, pipeline: Pipeline, *, store: Store, outcomes: Mapping[str, Outcome]) -> None:
         self.pipeline, self.store, self.outcomes = pipeline, store, outcomes
         self.reference = reference_of(pipeline)
+        self.bases = Bases(pipeline.stages, digests=store.digests)
 
     def measure(self, outcome: Outcome, progress: Progress) -> None:
         """Fill in the stage's figures, comparisons and latencies."""
@@ -39,7 +41,7 @@ class Measuring:
         answers = self._answers(outcome, outcome, progress)
         for note in answers.notes:
             progress.warn(f"{outcome.step.name}: {note}")
-        outcome.measures = answers.figures.model_copy(update={"size_mb": size_of(model)})
+        outcome.measures = answers.figures.model_copy(update={"size_mb": size_of(model, self.bases)})
         for other in self._others(outcome.step):
             theirs = self._answers(other, outcome, progress)
             entry = compared(answers, theirs, model, against=other.step.name, store=self.store)
@@ -86,6 +88,7 @@ class Measuring:
             threads=config.threads,
             store=self.store,
             progress=progress,
+            bases=self.bases,
         )
 
     def _dataset(self, model: Model, named: str | None) -> Dataset:
@@ -128,7 +131,7 @@ class Measuring:
         dataset = self._dataset(models[outcome.step.name], own.data if own else None)
         return latencies_of(
             models, dataset, split=self._split(outcome.step), config=self.pipeline.measure, store=self.store,
-            progress=progress,
+            progress=progress, bases=self.bases,
         )  # fmt: skip
 
 
@@ -175,11 +178,11 @@ def last_model(pipeline: Pipeline) -> Step | None:
     return next((step for step in reversed(pipeline.stages) if makes_model(step)), None)
 
 
-def size_of(model: Model) -> float:
+def size_of(model: Model, bases: Bases) -> float:
     """10^6 bytes of all that the model needs to run."""
     from compress.benchmarking.size import model_size_mb
 
-    return model_size_mb(model.path, base_folder=base_folder(model))
+    return model_size_mb(model.path, base_folder=base_folder(model, bases))
 
 
 def _with_model_figures(entry: ComparisonEntry, this: MeasuresEntry, other: MeasuresEntry | None) -> ComparisonEntry:

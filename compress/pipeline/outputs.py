@@ -15,9 +15,9 @@ import numpy as np
 from compress.chain.artifacts import Dataset, LoraDelta, Model
 from compress.chain.files import write_text
 from compress.chain.key import key_of
-from compress.chain.outside import ModelSource
 from compress.chain.store import Store
 from compress.errors import MeasurementError
+from compress.pipeline.bases import Bases
 from compress.progress import Progress
 from compress.reporting.schema import ComparisonEntry, FigureEntry, MeasuresEntry, ReliabilityBin
 
@@ -62,9 +62,9 @@ def identity(model: Model, store: Store) -> str:
     return model.digest
 
 
-def base_folder(model: Model) -> Path | None:
-    """Where the base of an unmerged delta lies."""
-    return ModelSource.parse(model.manifest.base, Path()).resolve() if isinstance(model, LoraDelta) else None
+def base_folder(model: Model, bases: Bases | None = None) -> Path | None:
+    """Where the base of an unmerged delta lies; without `bases`, where the delta says."""
+    return (bases or Bases()).of(model) if isinstance(model, LoraDelta) else None
 
 
 def answers_of(
@@ -77,6 +77,7 @@ def answers_of(
     threads: int,
     store: Store,
     progress: Progress,
+    bases: Bases | None = None,
 ) -> Answers:
     """The model's answers to `split`, from the store or computed now.
 
@@ -93,8 +94,9 @@ def answers_of(
 
     def build(folder: Path) -> None:
         _answer(
-            model, dataset, folder, name=name, split=split, batch_size=batch_size, threads=threads, progress=progress
-        )
+            model, dataset, folder, name=name, split=split, batch_size=batch_size, threads=threads, progress=progress,
+            bases=bases,
+        )  # fmt: skip
 
     stored = store.make(key_of(said), kind="outputs", said=said, build=build)
     store.touch(stored)
@@ -136,6 +138,7 @@ def _answer(
     batch_size: int,
     threads: int,
     progress: Progress,
+    bases: Bases | None,
 ) -> None:
     """Run the model over the split and keep answers and figures."""
     from compress.data.rows import load_split, targets_of, texts_of
@@ -146,7 +149,7 @@ def _answer(
     rows = load_split(dataset.path, split)
     targets = targets_of(rows)
     encoder = TextEncoder.load(model.path, max_length=model.manifest.max_length)
-    predictor = open_model(model, threads=threads)
+    predictor = open_model(model, threads=threads, bases=bases)
     logits = predict_all(
         predictor,
         encoder,
@@ -162,7 +165,7 @@ def _answer(
     write_text(folder / "figures.json", _entry(metrics, model.manifest.parameters).model_dump_json(indent=2))
 
 
-def open_model(model: Model, *, threads: int) -> Any:
+def open_model(model: Model, *, threads: int, bases: Bases | None) -> Any:
     """The model in the runtime that measures its kind."""
     if model.runtime == "onnxruntime":
         from compress.inference.onnx_predictor import open_onnx
@@ -170,7 +173,7 @@ def open_model(model: Model, *, threads: int) -> Any:
         return open_onnx(model.path, threads=threads)
     from compress.inference.torch_predictor import open_torch
 
-    return open_torch(model.path, threads=threads, base_folder=base_folder(model))
+    return open_torch(model.path, threads=threads, base_folder=base_folder(model, bases))
 
 
 def _entry(metrics: Any, parameters: int) -> MeasuresEntry:

@@ -1,7 +1,7 @@
 """What a run leaves for people: `runs/<pipeline>/` with report.json, report.html and, if nothing failed, `bundle/`.
 
-Each is complete or not there: files are renamed into place, the bundle's folder too. A bundle of an earlier run is
-taken away when this run failed, and that is said.
+Each is complete or not there: files are renamed into place, the bundle's folder too. All pages are rendered before
+anything is touched. A bundle of an earlier run is taken away when this run failed, and that is said.
 """
 
 import json
@@ -22,6 +22,7 @@ from compress.reporting.schema import Report, StageEntry
 
 BUNDLE = "bundle"
 CARD = "MODEL_CARD.md"
+NEW, OLD = ".bundle-", ".old-"  # folders that live only while a bundle is replaced
 
 
 def bundle_stage(report: Report) -> StageEntry | None:
@@ -35,46 +36,54 @@ def publish(report: Report, *, runs: Path, progress: Progress) -> Report:
 
     Raises: StoreError when the folder cannot be written.
     """
+    from compress.reporting.model_card import model_card
     from compress.reporting.page import render
 
     folder = runs.absolute() / report.pipeline
+    stage = bundle_stage(report) if report.passed else None
+    if stage is not None:
+        report = report.model_copy(update={"published": str(folder / BUNDLE)})
+    page, card = render(report), model_card(report, stage) if stage else ""
     with _locked(folder):
-        stage = bundle_stage(report) if report.passed else None
+        _clear_left_overs(folder)
         if stage is not None:
-            report = report.model_copy(update={"published": str(folder / BUNDLE)})
-            _publish_bundle(report, stage, folder)
+            _publish_bundle(stage, card, folder)
         else:
             _withdraw(folder / BUNDLE, report, progress)
         write_text(folder / "report.json", report.to_json())
-        write_text(folder / "report.html", render(report))
+        write_text(folder / "report.html", page)
     return report
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """One run at a time publishes to a folder."""
+    """One run at a time publishes to a folder. Raises: StoreError for whatever the system refuses meanwhile."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
-        lock.acquire()
+        with FileLock(folder / ".lock"):
+            yield
     except OSError as error:
-        raise StoreError(f"{folder} cannot be written ({error.strerror}): choose another place with --runs.") from error
-    try:
-        yield
-    finally:
-        lock.release()
+        raise StoreError(
+            f"{folder} cannot be written ({error}): free space, make it writable, or choose another "
+            "place with --runs; then run again, finished stages are kept."
+        ) from error
 
 
-def _publish_bundle(report: Report, stage: StageEntry, folder: Path) -> None:
+def _clear_left_overs(folder: Path) -> None:
+    """Delete what a killed run left; the folder's lock is held, so nobody works there."""
+    for prefix in (NEW, OLD):
+        for left in folder.glob(f"{prefix}*"):
+            shutil.rmtree(left)
+
+
+def _publish_bundle(stage: StageEntry, card: str, folder: Path) -> None:
     """Copy the artifact, add measures and card, and put it in place of the earlier one."""
-    from compress.reporting.model_card import model_card
-
     assert stage.artifact is not None
-    new = Path(tempfile.mkdtemp(dir=folder, prefix=".bundle-"))
+    new = Path(tempfile.mkdtemp(dir=folder, prefix=NEW))
     try:
         shutil.copytree(stage.artifact.path, new, dirs_exist_ok=True, ignore=shutil.ignore_patterns(RECORD))
         _add_measures(new / MANIFEST, stage)
-        write_text(new / CARD, model_card(report, stage))
+        write_text(new / CARD, card)
         new.chmod(0o755)
         fsync_folder(new)
         _replace(new, folder / BUNDLE)
@@ -93,19 +102,23 @@ def _add_measures(manifest: Path, stage: StageEntry) -> None:
 
 def _replace(new: Path, home: Path) -> None:
     """Put `new` in the place of `home`; a folder cannot be renamed onto another, so the old one steps aside first."""
-    if not home.exists():
-        new.rename(home)
-        return
-    aside = Path(tempfile.mkdtemp(dir=home.parent, prefix=".old-"))
-    home.rename(aside / home.name)
+    aside = _set_aside(home) if home.exists() else None
     new.rename(home)
-    shutil.rmtree(aside)
+    if aside is not None:
+        shutil.rmtree(aside)
+
+
+def _set_aside(home: Path) -> Path:
+    """Rename `home` into a folder of its own, which is returned: it is there as a whole or not at all."""
+    aside = Path(tempfile.mkdtemp(dir=home.parent, prefix=OLD))
+    home.rename(aside / home.name)
+    return aside
 
 
 def _withdraw(bundle: Path, report: Report, progress: Progress) -> None:
     """Take the bundle of an earlier run away: it is not what this pipeline makes now."""
     if not bundle.exists():
         return
-    shutil.rmtree(bundle)
+    shutil.rmtree(_set_aside(bundle))
     why = "makes no bundle" if report.passed else "did not pass"
     progress.warn(f"the bundle of an earlier run was taken away from {bundle}: this run {why}.")

@@ -83,7 +83,11 @@ class Runner:
         recording = Recording(self.progress)
         seed = step.seed if step.seed is not None else self.pipeline.seed
         self.progress.say(f"{step.name}: {step.step} …")
-        step.run(StageWorkspace(folder, seed=seed, progress=recording, store=self.store, made=made))
+        workspace = StageWorkspace(
+            folder, key=self.outcomes[step.name].key, seed=seed, progress=recording, store=self.store, made=made,
+            bases=self.measuring.bases,
+        )  # fmt: skip
+        step.run(workspace)
         return {"warnings": recording.warnings, "pipeline": self.pipeline.name, "stage": step.name}
 
     def _measure_and_judge(self, outcome: Outcome) -> None:

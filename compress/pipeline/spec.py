@@ -24,10 +24,6 @@ class Pipeline(Frozen):
     stages: tuple[SerializeAsAny[Step], ...] = Field(min_length=1, max_length=MOST_STAGES)
     """What is done, in this order; a stage reads those above it by name."""
 
-    def stage(self, name: str) -> Step:
-        """The stage called `name`."""
-        return next(step for step in self.stages if step.name == name)
-
 
 def spec_of(steps: Any) -> type[Pipeline]:
     """The pipeline whose stages are of the union `steps` (discriminated by `step`)."""

@@ -1,17 +1,30 @@
-"""`compress store`: what is in the store, whether it is whole, and what no published run needs."""
+"""`compress store`: what is in the store, whether it is whole, and what no published run needs.
 
+Pruning spares what runs are at work with in two ways. While a run makes or measures something it holds a lock, and
+nothing is removed. Between two such moments the default of `--days` keeps what was used in the last hour, together with
+all that it was made from. A run that begins in the very moment of removal may find something gone: it makes it again.
+"""
+
+import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from compress.chain.artifacts import KINDS, Model, artifact_of
 from compress.chain.digests import Digests
 from compress.chain.store import RECORD, Store, Stored
-from compress.errors import ConfigurationError
+from compress.errors import ConfigurationError, StoreError
+from compress.pipeline.latencies import timed
+from compress.pipeline.outputs import identity
 from compress.reporting.schema import Report
 
 DAY_SECONDS = 86_400
+DIGEST_LENGTH = 64
+OUTSIDE = frozenset({"host", "read"})  # under these names `said` has digests of what is not in the store
 
 
 def open_existing(root: Path) -> Store:
@@ -32,11 +45,29 @@ def damaged(store: Store) -> Iterator[Stored]:
 
 
 def unneeded(store: Store, *, runs: Path, days: float) -> list[Stored]:
-    """What no published run is made of and nothing used in the last `days` days; oldest last."""
-    published = set(_published(runs))
-    kept = {stored.key for stored in store if stored.key in published or stored.digest in published}
+    """What neither a published run nor anything used in the last `days` days needs; oldest last.
+
+    Needed is also what such a thing was made from, and what was measured on it or cached for it.
+    """
+    everything, published = list(store), set(_published(runs))
     horizon = time.time() - days * DAY_SECONDS
-    return [stored for stored in store if stored.key not in kept and store.used_at(stored) < horizon]
+    kept = {one.key for one in everything if one.key in published or store.used_at(one) >= horizon}
+    kept = _with_relatives(kept, everything, store)
+    return [one for one in everything if one.key not in kept]
+
+
+def left_overs(store: Store) -> list[Path]:
+    """Unfinished work of killed runs that nothing has been written to for a day."""
+    horizon = time.time() - DAY_SECONDS
+    return [path for path in sorted((store.root / "tmp").iterdir()) if path.stat().st_mtime < horizon]
+
+
+def prune(store: Store, leaving: Iterable[Stored], unfinished: Iterable[Path]) -> None:
+    """Remove them. Raises: StoreError, before anything is removed, while a run makes something in this store."""
+    _refuse_while_in_use(store)
+    remove(store, leaving)
+    for path in unfinished:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def remove(store: Store, some: Iterable[Stored]) -> None:
@@ -44,6 +75,60 @@ def remove(store: Store, some: Iterable[Stored]) -> None:
     for stored in some:
         store.remove(stored.key)
     store.digests.save()
+
+
+def references(said: Any) -> set[str]:
+    """The digests by which `said` names what is in the store."""
+    if isinstance(said, str):
+        parts = said.split("+")
+        return {said} if all(len(part) == DIGEST_LENGTH and _hexadecimal(part) for part in parts) else set()
+    if isinstance(said, Mapping):
+        said = [value for name, value in said.items() if name not in OUTSIDE]
+    return set().union(*map(references, said)) if isinstance(said, list) else set()
+
+
+def identities(stored: Stored, store: Store) -> set[str]:
+    """The digests by which others name it: its own; for an ONNX model also those that its measures go by."""
+    if not issubclass(KINDS.get(stored.kind, object), Model):
+        return {stored.digest}
+    model = artifact_of(stored.kind, stored.path, stored.digest)
+    assert isinstance(model, Model)
+    try:
+        return {stored.digest, identity(model, store), timed(model, store)}
+    except OSError:  # damaged: what was measured on it is found again once it was made again
+        return {stored.digest}
+
+
+def _with_relatives(kept: set[str], everything: Sequence[Stored], store: Store) -> set[str]:
+    """The keys `kept`, and of what they were made from, and of the measures and caches that name only what is kept.
+
+    Only: every measure names its data set, so that one shared name would keep the measures of all models ever made.
+    """
+    known = {one.key: identities(one, store) for one in everything}
+    read = {one.key: references(one.record.get("said")) for one in everything}
+    measures = {one.key for one in everything if one.kind not in KINDS and read[one.key]}
+    while True:
+        here = set().union(*(known[key] for key in kept))
+        missing = set().union(*(read[key] for key in kept)) - here
+        more = {key for key in known if known[key] & missing or (key in measures and read[key] <= here)}
+        if more <= kept:
+            return kept
+        kept = kept | more
+
+
+def _refuse_while_in_use(store: Store) -> None:
+    for path in (store.root / "locks").glob("*.lock"):
+        try:
+            with FileLock(path).acquire(timeout=0):
+                pass
+        except Timeout:
+            raise StoreError(
+                f"a run is making {path.stem[:12]} in {store.root}: nothing was removed; prune when it has ended."
+            ) from None
+
+
+def _hexadecimal(text: str) -> bool:
+    return set(text) <= set("0123456789abcdef")
 
 
 def _published(runs: Path) -> Iterator[str]:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from compress.chain.artifacts import Artifact, Dataset, Model
+from compress.chain.artifacts import Artifact, Dataset, LoraDelta, Model
 from compress.chain.key import key_of
 from compress.chain.step import Input
-from compress.chain.store import Store
+from compress.chain.store import RECORD, Store
 from compress.errors import StoreError
+from compress.pipeline.bases import Bases
 from compress.progress import Progress
 
 ArtifactT = TypeVar("ArtifactT", bound=Artifact)
@@ -17,17 +18,40 @@ ArtifactT = TypeVar("ArtifactT", bound=Artifact)
 class StageWorkspace:
     """The workspace of one stage of one run."""
 
-    def __init__(self, out: Path, *, seed: int, progress: Progress, store: Store, made: Mapping[str, Artifact]) -> None:
-        self.out, self.seed, self.progress = out, seed, progress
-        self._store, self._made = store, made
+    def __init__(
+        self,
+        out: Path,
+        *,
+        seed: int,
+        progress: Progress,
+        store: Store,
+        made: Mapping[str, Artifact],
+        key: str,
+        bases: Bases,
+    ) -> None:
+        self.out, self.key, self.seed, self.progress = out, key, seed, progress
+        self._store, self._made, self._bases = store, made, bases
 
     def load(self, edge: Input[ArtifactT]) -> ArtifactT:
-        """The artifact of the stage that the edge names; its kind was checked before any work."""
-        return cast("ArtifactT", self._made[edge.stage])
+        """The artifact of the stage that the edge names; its kind was checked before any work.
+
+        Raises: StoreError when another run put something else in its place.
+        """
+        artifact = self._made[edge.stage]
+        if self._store.digests.folder(artifact.path, without=frozenset({RECORD})) != artifact.digest:
+            raise StoreError(
+                f"the {artifact.kind} of stage '{edge.stage}' ({artifact.path}) was made again by another run "
+                "while this one used it: run again."
+            )
+        return cast("ArtifactT", artifact)
 
     def dataset_of(self, model: Model) -> Dataset:
         """The data set that the model was trained on."""
         return dataset_by_digest(model.manifest.dataset, made=self._made, store=self._store)
+
+    def base_of(self, model: LoraDelta) -> Path:
+        """The folder of the delta's base, with the content that it was trained on."""
+        return self._bases.of(model)
 
     def cached(self, said: Mapping[str, Any], build: Callable[[Path], None]) -> Path:
         """A folder kept in the store under `said`."""

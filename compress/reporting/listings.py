@@ -1,11 +1,13 @@
-"""Tables of the smaller commands: `bench`, `doctor`, `store list`. Takes text, knows not where from."""
+"""Tables of the smaller commands: `bench`, `doctor`, `store list`, `show`. Takes text, knows not where from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
+from rich.tree import Tree
 
 STATE_STYLES = {"ok": "green", "note": "yellow", "warning": "yellow", "wrong": "bold red", "error": "bold red"}
 
@@ -18,6 +20,15 @@ class Bench(Protocol):
 
     def rows(self) -> list[tuple[str, ...]]:
         """One row a model."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Something that was made, and what it was made from."""
+
+    name: str
+    what: str
+    parents: tuple["Origin", ...] = ()
 
 
 def bench_table(measured: Bench) -> Table:
@@ -50,6 +61,24 @@ def store_table(records: Sequence[Mapping[str, Any]]) -> Table:
         cells = [record["key"][:12], record["kind"], stage, record["started"][:16].replace("T", " ")]
         table.add_row(*map(Text, cells), f"{record['seconds']:.1f} s", f"{record['size_mb']:.1f}")
     return table
+
+
+def facts_table(facts: Iterable[tuple[str, str]]) -> Table:
+    """What one thing is: a name and a value a line."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in facts:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def origin_tree(origin: Origin) -> Tree:
+    """What it was made from, down to the data."""
+    tree = Tree(Text(origin.name, style="bold").append(f"  {origin.what}", style="not bold"), guide_style="dim")
+    for parent in origin.parents:
+        tree.add(origin_tree(parent))
+    return tree
 
 
 def _table(*columns: str) -> Table:

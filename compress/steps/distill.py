@@ -86,8 +86,7 @@ class Distill(Step):
             save_checkpoint(made.model, made.tokenizer, folder, max_length=max_length)
 
         texts = Texts(data.path, None if unlabelled is None else unlabelled.path, task, labels, max_length)
-        said = {"step": self.model_dump(mode="json"), "teacher": teacher.digest, "data": data.digest}
-        with last_good_kept(workspace, {**said, "seed": workspace.seed}, save):
+        with last_good_kept(workspace, save):
             details = train_student(
                 made.model, made.tokenizer, texts, teacher=teacher_model, training=self.training, seed=workspace.seed,
                 terms=lambda ours, theirs: bound(

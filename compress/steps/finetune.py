@@ -70,8 +70,7 @@ class Finetune(Step):
         def save(to: Path) -> None:
             save_checkpoint(model, tokenizer, to, max_length=self.max_length)
 
-        said = {"step": self.model_dump(mode="json"), "data": data.digest, "seed": workspace.seed}
-        with last_good_kept(workspace, said, save):
+        with last_good_kept(workspace, save):
             report = supervise(
                 model, tokenizer, base=model, data=data.path, training=self.training, strategy=self.strategy.kind,
                 max_length=self.max_length, task=task, labels=labels, seed=workspace.seed,

@@ -56,8 +56,7 @@ class FinetuneLora(Step):
         def save(to: Path) -> None:
             save_delta(delta, tokenizer, to, base=self.base.title, max_length=self.max_length)
 
-        said = {"step": self.model_dump(mode="json"), "data": data.digest, "seed": workspace.seed}
-        with last_good_kept(workspace, said, save):
+        with last_good_kept(workspace, save):
             report = supervise(
                 delta, tokenizer, base=base, data=data.path, training=self.training, strategy="lora",
                 max_length=self.max_length, task=task, labels=labels, seed=workspace.seed,

@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from compress.chain.artifacts import Checkpoint, LoraDelta
-from compress.chain.digests import Digests
-from compress.chain.manifest import ModelManifest
 from compress.chain.outside import ModelSource
 from compress.chain.step import Input, Step, Workspace
 from compress.errors import ModelError
@@ -36,7 +34,7 @@ class MergeLora(Step):
         from compress.tuning.lora import merge
 
         delta = workspace.load(self.delta)
-        facts, folder = delta.manifest, base_of(delta.manifest)
+        facts, folder = delta.manifest, workspace.base_of(delta)
         texts = _texts(workspace.dataset_of(delta).path)
         before = _logits(delta.path, texts, workspace.progress, facts.max_length, base_folder=folder)
         merged = merge(load_delta(delta.path, base_folder=folder, task=facts.task, labels=facts.labels))
@@ -48,21 +46,6 @@ class MergeLora(Step):
             details={"parity": parity},
         ).write(workspace.out)  # fmt: skip
         return Checkpoint(workspace.out, "")
-
-
-def base_of(facts: ModelManifest) -> Path:
-    """The folder of the delta's base.
-
-    Raises: ModelError when it is gone, or its content is not what the delta was trained on.
-    """
-    folder = ModelSource.parse(facts.base, Path()).resolve()
-    found = Digests().folder(folder)
-    if found != facts.base_digest:
-        raise ModelError(
-            f"the delta was trained on base {facts.base_digest[:12]}, '{facts.base}' is {found[:12]} by now: "
-            "put the old one back, or train the delta again on this one."
-        )
-    return folder
 
 
 def _texts(data: Path) -> "list[str] | list[tuple[str, str]]":

@@ -14,6 +14,7 @@ from compress.chain.digests import Digests
 from compress.chain.hub import hub_commit
 from compress.chain.outside import HUB_NAME
 from compress.chain.packages import package_folder, package_version
+from compress.errors import DataError
 from compress.steps.source_options import Character, Column, Encoding, LocalSource, SourceOptions, Table
 
 if TYPE_CHECKING:
@@ -130,10 +131,19 @@ class Hub(Table):
         return f"{self.name.partition('@')[0]}@{hub_commit(self.name, kind='dataset')}"
 
     def parts(self, *, group: str | None) -> "dict[str, Part]":
-        """One split of the repository each, all of one commit."""
+        """One split of the repository each, all of one commit.
+
+        Raises: DataError when a local folder has the repository's name: `datasets` would read that one.
+        """
         from compress.data.hub import hub_part
 
-        repository, commit = self.name.partition("@")[0], hub_commit(self.name, kind="dataset")
+        repository = self.name.partition("@")[0]
+        if Path(repository).is_dir():
+            raise DataError(
+                f"'hub:{repository}': a local folder of that name, '{Path(repository).absolute()}', stands in the way: "
+                "use `kind: folder` or `kind: csv` to read it, or run elsewhere."
+            )
+        commit = hub_commit(self.name, kind="dataset")
         columns = self.columns(group)
         return {
             ours: hub_part(repository, revision=commit, config=self.config, split=theirs, columns=columns)

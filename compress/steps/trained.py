@@ -24,12 +24,11 @@ def labelled(data: Dataset, *, stage: str) -> Dataset:
 
 
 @contextmanager
-def last_good_kept(workspace: Workspace, said: Mapping[str, Any], save: Callable[[Path], None]) -> Iterator[None]:
+def last_good_kept(workspace: Workspace, save: Callable[[Path], None]) -> Iterator[None]:
     """When the loss inside stops being a number, the best state until then is kept in the store, and where is said.
 
     Args:
-        workspace: whose store keeps it.
-        said: what decides that state.
+        workspace: whose store keeps it, under the key of what should have been made.
         save: writes the model, which has its best state again.
 
     Raises: TrainingError with the place.
@@ -41,7 +40,7 @@ def last_good_kept(workspace: Workspace, said: Mapping[str, Any], save: Callable
     except LossNotFiniteError as error:
         if error.best_step is None:
             raise TrainingError(f"{error} There was no validation before it, so no state was kept.") from error
-        kept = workspace.cached({"last_good": {**said, "stopped_at": error.step}}, save)
+        kept = workspace.cached({"last_good": workspace.key, "stopped_at": error.step}, save)
         figures = ", ".join(f"{name} {value:.4g}" for name, value in error.best.items())
         raise TrainingError(
             f"{error} The last good checkpoint, of step {error.best_step} ({figures}), is kept in {kept}."

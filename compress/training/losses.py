@@ -1,4 +1,4 @@
-"""The supervised loss of each task, on logits; objectives of distillation are elsewhere."""
+"""Supervised training's loss function and class weights; the loss itself is the objective `hard_labels`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from compress.errors import TrainingError
+from compress.objectives.hard_labels import check_smoothing, hard_labels_loss
 from compress.task import Task
 
 LossFunction = Callable[[nn.Module, dict[str, Tensor]], tuple[Tensor, Tensor]]
@@ -25,35 +25,16 @@ def inputs_of(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in batch.items() if name not in NOT_INPUTS}
 
 
-def task_loss(
-    logits: Tensor, labels: Tensor, *, task: Task, weights: Tensor | None = None, label_smoothing: float = 0.0
-) -> Tensor:
-    """The mean loss, computed in fp32.
-
-    Args:
-        logits: shape (batch, classes); (batch, 1) for regression.
-        labels: (batch,) indices; (batch, classes) multi-hot; (batch,) numbers.
-        task: cross entropy, binary cross entropy a label, or the squared error.
-        weights: (classes,): of each class; multi-label: of each label's positives.
-        label_smoothing: share of the target spread over all classes (Szegedy et al. 2016).
-    """
-    logits = logits.float()
-    if task == "text-classification":
-        return functional.cross_entropy(logits, labels, weight=weights, label_smoothing=label_smoothing)
-    if task == "multi-label-classification":
-        return functional.binary_cross_entropy_with_logits(logits, labels.float(), pos_weight=weights)
-    return functional.mse_loss(logits.squeeze(-1), labels.float())
+task_loss = hard_labels_loss
+"""The same loss as in distillation."""
 
 
 def supervised(*, task: Task, weights: Tensor | None = None, label_smoothing: float = 0.0) -> LossFunction:
     """`task_loss` as a loss function of model and batch.
 
-    Raises: TrainingError when labels are to be smoothed where there are no classes that exclude each other.
+    Raises: TrainingError when a regression is to be smoothed.
     """
-    if label_smoothing and task != "text-classification":
-        raise TrainingError(
-            f"training.label_smoothing needs classes that exclude each other, the task is {task}: set 0."
-        )
+    check_smoothing(label_smoothing, task=task)
 
     def loss(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         logits: Tensor = model(**inputs_of(batch)).logits

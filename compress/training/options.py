@@ -36,7 +36,7 @@ class Training(Frozen):
     gradient_clipping: float | None = Field(default=None, ge=0, le=1000)
     """Largest norm of the gradient; 0 for none."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    """Share of the target that is spread over all classes."""
+    """Share of the target that is spread: over all classes, or for several labels a text over yes and no."""
     early_stopping: int | None = Field(default=None, ge=0, le=1000)
     """Stop after so many validations without a better one; 0: never. The best one is kept in any case."""
     evaluate_every: int | None = Field(default=None, ge=1, le=10_000_000)

@@ -10,7 +10,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from compress.errors import ModelError
-from compress.models.layers import encoder_layers, encoder_layers_name
+from compress.models.layers import encoder_layers
 
 QUERY_AND_VALUE: Mapping[str, tuple[str, ...]] = {
     "bert": ("query", "value"),
@@ -51,7 +51,6 @@ def lora_targets(model: PreTrainedModel, targets: Sequence[str] | None = None) -
 
 def _linear_names(model: PreTrainedModel) -> list[str]:
     """The linear layers inside one encoder layer: `attention.self.query`."""
-    encoder_layers_name(model)
     return [name for name, module in encoder_layers(model)[0].named_modules() if isinstance(module, nn.Linear)]
 
 

@@ -36,6 +36,7 @@ def test_links_that_lead_back_up_are_not_followed(tmp_path):
     (data / "a" / "up").symlink_to(data)
     (data / "away").symlink_to(elsewhere)
     (elsewhere / "back").symlink_to(data)
+    (data / "itself").symlink_to(data / "itself")
     assert inside(data) == ["a/1.txt", "away/2.txt"]
 
 

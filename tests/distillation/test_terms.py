@@ -46,7 +46,7 @@ def test_facing_layers_have_the_same_share_of_the_model_below_them(student, teac
 
 
 def test_smoothing_the_labels_of_a_regression_is_refused_before_any_batch():
-    with pytest.raises(TrainingError, match="label_smoothing is 0.1, and text-regression has no classes"):
+    with pytest.raises(TrainingError, match=r"label_smoothing is 0\.1, and text-regression has no classes"):
         hard_labels_term(weight=1.0, task="text-regression", label_smoothing=0.1)
 
 

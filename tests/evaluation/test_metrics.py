@@ -5,7 +5,7 @@ from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, log_loss, r2_score, recall_score
 
 from compress.errors import MeasurementError
-from compress.evaluation.metrics import Metrics, measure, read
+from compress.evaluation.metrics import measure, read
 
 LABELS = ["business", "sport", "tech"]
 
@@ -182,8 +182,3 @@ def test_what_does_not_fit_is_refused(logits: np.ndarray, targets: np.ndarray, m
 def test_multi_label_targets_are_a_matrix_of_0_and_1(targets: np.ndarray, message: str) -> None:
     with pytest.raises(MeasurementError, match=message):
         measure(np.zeros((2, 3)), targets, task="multi-label-classification", labels=LABELS)
-
-
-def test_metrics_come_back_from_json() -> None:
-    metrics = measure(*answers(50), task="text-classification", labels=LABELS)
-    assert Metrics.from_json(metrics.to_json()) == metrics

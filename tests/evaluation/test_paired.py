@@ -3,7 +3,7 @@ import pytest
 
 from compress.errors import MeasurementError
 from compress.evaluation.metrics import measure
-from compress.evaluation.paired import Paired, compare, mcnemar
+from compress.evaluation.paired import compare, mcnemar
 from compress.task import Task
 
 LABELS = ["business", "sport", "tech"]
@@ -121,11 +121,6 @@ def test_the_seed_decides_on_the_interval() -> None:
     first, again, another = (compare(*models, task=CLASSIFICATION, labels=LABELS, seed=seed) for seed in (1, 1, 2))
     assert first == again
     assert first.drops["f1_macro"] != another.drops["f1_macro"]
-
-
-def test_a_comparison_comes_back_from_json() -> None:
-    paired = compare(*two_models(), task=CLASSIFICATION, labels=LABELS)
-    assert Paired.from_json(paired.to_json()) == paired
 
 
 def test_one_row_can_be_compared() -> None:

@@ -95,7 +95,7 @@ def test_a_classifier_of_as_many_other_labels_gets_a_new_head_from_the_seed(fami
     folder = tiny_checkpoint(tmp_path / "c", family)
     trained = load_checkpoint(folder)
     one, same, other = (load_base(folder, task=TASK, labels=("a", "b", "c"), seed=seed) for seed in (1, 1, 2))
-    head = [f"{name}.{weight}" for name in head_modules(one) for weight, _ in one.get_submodule(name).named_parameters()]
+    head = [name for name, _ in one.named_parameters() if name.startswith(head_modules(one))]
     assert new_parameters(one) == tuple(sorted(head))
     for name, weights in one.named_parameters():
         assert torch.equal(weights, same.get_parameter(name))

@@ -79,7 +79,7 @@ def test_weights_of_several_labels_are_those_of_their_positives():
 
 def test_regression_has_nothing_to_smooth():
     answers = {"logits": torch.tensor([[1.0]]), "labels": torch.tensor([3.0]), "task": "text-regression"}
-    with pytest.raises(TrainingError, match="label_smoothing is 0.1, and text-regression has no classes"):
+    with pytest.raises(TrainingError, match=r"label_smoothing is 0\.1, and text-regression has no classes"):
         hard_labels_loss(**answers, label_smoothing=0.1)
 
 

@@ -3,10 +3,11 @@ import json
 import pytest
 
 from compress.benchmarking import workers
-from compress.errors import ConfigurationError
+from compress.errors import ConfigurationError, ModelError
 from compress.pipeline.bench import bench, short_names, variant_of
 from compress.progress import Silent
 from tests.benchmarking.onnx_folder import onnx_folder
+from tests.pipeline.test_bases import delta_folder
 
 
 def test_models_are_measured_side_by_side(tmp_path, monkeypatch):
@@ -51,16 +52,16 @@ def test_a_graph_goes_before_weights(tmp_path):
 
 def test_a_delta_runs_unmerged_on_the_base_that_its_manifest_names(tmp_path):
     base = onnx_folder(tmp_path / "base")
-    folder = tmp_path / "delta"
-    folder.mkdir()
-    (folder / "adapter_config.json").write_text("{}")
-    manifest = {
-        "kind": "LoraDelta", "task": "text-classification", "labels": ["a", "b"], "max_length": 8, "dataset": "0",
-        "base": str(base), "base_digest": "0", "parameters": 1,
-    }  # fmt: skip
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    variant, kind = variant_of(folder, "a")
+    variant, kind = variant_of(delta_folder(tmp_path / "delta", base), "a")
     assert (variant.runtime, variant.base_folder, kind) == ("torch", base, "LoraDelta")
+
+
+def test_a_delta_whose_base_changed_is_refused(tmp_path):
+    base = onnx_folder(tmp_path / "base")
+    folder = delta_folder(tmp_path / "delta", base)
+    (base / "config.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"delta was trained on base .* by now: put the old one back"):
+        variant_of(folder, "a")
 
 
 def test_an_adapter_without_a_manifest_says_to_merge_it(tmp_path):

@@ -2,8 +2,10 @@ import json
 import time
 
 import pytest
+from typer.testing import CliRunner
 
 from compress.benchmarking.machine import Machine
+from compress.cli import app
 from compress.pipeline import doctor
 from compress.pipeline.doctor import Diagnosis, Finding, diagnose, extras, folder, machine, read_constraints, versions
 
@@ -101,3 +103,13 @@ def test_it_is_quick(tmp_path):
     began = time.perf_counter()
     diagnose(store=tmp_path)
     assert time.perf_counter() - began < 5
+
+
+@pytest.mark.parametrize("place", ["store", "runs"])
+def test_the_option_that_advice_names_is_there(tmp_path, place):
+    (tmp_path / "file").write_text("")
+    places = {"store": tmp_path, "runs": tmp_path, place: tmp_path / "file" / "inside"}
+    arguments = [text for name, path in places.items() for text in (f"--{name}", str(path))]
+    asked = CliRunner().invoke(app, ["doctor", "--json", *arguments])
+    findings = {finding["name"]: finding for finding in json.loads(asked.stdout)["findings"]}
+    assert findings[place]["advice"].endswith(f"name another with --{place}")

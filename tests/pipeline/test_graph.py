@@ -3,7 +3,7 @@ import pytest
 from compress.chain.artifacts import Checkpoint
 from compress.chain.measure import Measure
 from compress.chain.step import Step
-from compress.pipeline.graph import Broken, Graph, check_graph, check_stages, idle_stages, task_of
+from compress.pipeline.graph import Broken, FigureCheck, Problem, check_stages, idle_stages, task_of
 from compress.pipeline.spec import Pipeline, spec_of
 from compress.task import Task
 from tests.pipeline.fake_steps import Distill, FakeStep, LoadData, MakeBundle
@@ -20,8 +20,12 @@ def pipeline(*stages: dict[str, object], **measure: object) -> Pipeline:
     return spec_of(FakeStep).model_validate({"name": "x", "stages": stages, "measure": measure})
 
 
+def problems(whole: Pipeline, known_figure: FigureCheck | None = None) -> list[Problem]:
+    return check_stages(whole.stages, whole.measure, known_figure=known_figure)
+
+
 def messages(*stages: dict[str, object], **measure: object) -> list[str]:
-    return [problem.message for problem in check_graph(pipeline(*stages, **measure))]
+    return [problem.message for problem in problems(pipeline(*stages, **measure))]
 
 
 def accuracy_only(_task: Task, _kind: str, figure: str) -> str | None:
@@ -35,29 +39,13 @@ def test_a_good_chain_has_no_problems() -> None:
     assert messages(*CHAIN) == []
 
 
-def test_needs_are_all_edges_once_wherever_they_stand() -> None:
-    graph = Graph.of(pipeline(*CHAIN).stages)
-    assert graph.needs("student") == ("teacher", "news", "more")
-    assert graph.needs("news") == ()
-
-
-def test_ancestors_are_all_that_a_stage_is_made_from_in_order() -> None:
-    graph = Graph.of(pipeline(*CHAIN).stages)
-    assert graph.ancestors("onnx") == ("news", "more", "delta", "teacher", "student")
-    assert graph.ancestors("delta") == ("news",)
-
-
-def test_the_order_is_that_of_the_file() -> None:
-    assert Graph.of(pipeline(NEWS, DELTA, TEACHER).stages).order == ("news", "delta", "teacher")
-
-
 def test_a_problem_carries_the_place_of_its_edge() -> None:
-    (problem,) = check_graph(pipeline(NEWS, DELTA, TEACHER, {**STUDENT, "unlabelled": ["news", "teacher"]}))
+    (problem,) = problems(pipeline(NEWS, DELTA, TEACHER, {**STUDENT, "unlabelled": ["news", "teacher"]}))
     assert problem.loc == ("stages", 3, "unlabelled", 1)
 
 
 def test_edges_in_nested_models_are_checked() -> None:
-    (problem,) = check_graph(pipeline(NEWS, DELTA, TEACHER, {**STUDENT, "student": {"stage": "delta"}}))
+    (problem,) = problems(pipeline(NEWS, DELTA, TEACHER, {**STUDENT, "student": {"stage": "delta"}}))
     assert problem.loc == ("stages", 3, "student", "stage")
     assert problem.message == "student.stage needs a Checkpoint, but 'delta' makes a LoraDelta; 'teacher' would do"
 
@@ -70,7 +58,7 @@ def test_figures_are_asked_for_the_task_that_the_edges_lead_to() -> None:
         return None
 
     regression = {**NEWS, "task": "text-regression"}
-    check_graph(pipeline(regression, {**DELTA, "gates": {"max": {"rmse": 1}}}), known_figure=remember)
+    problems(pipeline(regression, {**DELTA, "gates": {"max": {"rmse": 1}}}), known_figure=remember)
     assert asked == [("text-regression", "max", "rmse")]
 
 
@@ -81,7 +69,7 @@ def test_the_task_is_that_of_the_nearest_data() -> None:
 
 
 def test_a_figure_that_the_task_does_not_have_is_a_problem_at_its_key() -> None:
-    (problem,) = check_graph(pipeline(NEWS, {**DELTA, "gates": {"min": {"rmse": 1}}}), known_figure=accuracy_only)
+    (problem,) = problems(pipeline(NEWS, {**DELTA, "gates": {"min": {"rmse": 1}}}), known_figure=accuracy_only)
     assert (problem.loc, problem.message) == (("stages", 1, "gates", "min", "rmse"), "no rmse")
 
 

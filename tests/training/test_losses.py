@@ -95,5 +95,5 @@ def test_named_weights_leave_the_others_at_one() -> None:
 def test_regression_has_no_class_weights_and_no_smoothing() -> None:
     with pytest.raises(TrainingError, match="class_weights needs classes"):
         class_weights("balanced", np.array([0.5]), task="text-regression", labels=("value",))
-    with pytest.raises(TrainingError, match="label_smoothing is 0.1, and text-regression has no classes"):
+    with pytest.raises(TrainingError, match=r"label_smoothing is 0\.1, and text-regression has no classes"):
         supervised(task="text-regression", label_smoothing=0.1)

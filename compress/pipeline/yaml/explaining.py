@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from compress.chain.step import Step, leaves
+from compress.chain.step import leaves
 from compress.pipeline.suggestions import shown
 from compress.pipeline.yaml.locating import STAGES, Loc, Located, locate
 from compress.pipeline.yaml.mistakes import Mistakes
@@ -34,11 +34,11 @@ def sentence(root: Node, path: Loc, message: str) -> str:
     return f"stage {title}: {message}"
 
 
-def refuse_booleans(step: Step, index: int, root: Node, mistakes: Mistakes) -> None:
-    """A number written as `true` is a mistake, though Python would take it for 1."""
-    for loc, value in leaves(step):
+def refuse_booleans(values: object, root: Node, mistakes: Mistakes) -> None:
+    """A number written as `true` is a mistake, though Python would take it for 1; `values`: the validated pipeline."""
+    for loc, value in leaves(values):
         if type(value) in {int, float}:
-            at = locate(root, (STAGES, index, *loc))
+            at = locate(root, loc)
             if isinstance(at.node, Scalar) and isinstance(at.node.value, bool) and not at.branches:
                 needed = "a whole number" if isinstance(value, int) else "a number"
                 message = f"{dotted(at.path)} must be {needed}, found {shown(at.node.value)}"

@@ -108,13 +108,13 @@ class _Validation:
         except ValidationError as error:
             explain(error, self._root, self._spec, self._mistakes)
         stages = pipeline.stages if pipeline else self._stages()
-        self._check(stages, pipeline.measure if pipeline else self._measure())
+        measure = pipeline.measure if pipeline else self._measure()
+        seed = self._spec.model_fields["seed"].default  # any number: it is what was written that counts
+        refuse_booleans({"seed": seed, "measure": measure, STAGES: stages}, self._root, self._mistakes)
+        self._check(stages, measure)
         return None if self._mistakes else pipeline
 
     def _check(self, stages: Sequence[Step | Broken], measure: Measure) -> None:
-        for index, stage in enumerate(stages):
-            if isinstance(stage, Step):
-                refuse_booleans(stage, index, self._root, self._mistakes)
         for problem in check_stages(stages, measure, known_figure=known_figure):
             at = locate(self._root, problem.loc)
             self._mistakes.add(at.place, sentence(self._root, at.path, problem.message))

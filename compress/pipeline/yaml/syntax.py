@@ -1,6 +1,6 @@
 """YAML text to PyYAML's nodes, bounded while it is read, with syntax errors in plain words.
 
-Plain scalars are not typed here (see `yaml_scalars`): they carry the tag `PLAIN`.
+Plain scalars are not typed here (see `scalars`): they carry the tag `PLAIN`.
 """
 
 from typing import Any

@@ -3,6 +3,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from compress.chain.outside import LocalPath
 from compress.errors import ConfigurationError
+from compress.pipeline.spec import Pipeline
 from compress.pipeline.yaml.file import LoadedPipeline, read_pipeline
 from tests.pipeline.fake_steps import GOOD, Distill, FakeStep, FinetuneLora, LoadData
 
@@ -43,8 +45,12 @@ def refused(text: str, *overrides: str, environ: Mapping[str, str] | None = None
     return error.value.problems
 
 
+def named(spec: Pipeline, name: str) -> Any:
+    return next(step for step in spec.stages if step.name == name)
+
+
 def student(loaded: LoadedPipeline) -> Distill:
-    found = loaded.spec.stage("student")
+    found = named(loaded.spec, "student")
     assert isinstance(found, Distill)
     return found
 
@@ -77,7 +83,7 @@ def test_the_seed_is_17_when_none_is_written(folder: Path) -> None:
 
 
 def test_scientific_notation_without_a_point_is_a_number(folder: Path) -> None:
-    delta = read(GOOD.replace("{epochs: 2}", "{learning_rate: 1e-4}")).spec.stage("delta")
+    delta = named(read(GOOD.replace("{epochs: 2}", "{learning_rate: 1e-4}")).spec, "delta")
     assert isinstance(delta, FinetuneLora)
     assert delta.training.learning_rate == 1e-4
 
@@ -90,7 +96,7 @@ def test_words_that_yaml_1_1_reads_otherwise_are_text(folder: Path, word: str) -
 
 def test_quoted_words_are_text_and_unquoted_no_is_false_where_a_boolean_is_wanted(folder: Path) -> None:
     loaded = read(GOOD.replace("{epochs: 2}", "{class_weights: no}"))
-    assert loaded.spec.stage("delta").training.class_weights is False  # type: ignore[attr-defined]
+    assert named(loaded.spec, "delta").training.class_weights is False  # type: ignore[attr-defined]
     assert read(DATA + '      label: "true"\n').spec.stages[0].source.label == "true"  # type: ignore[attr-defined]
 
 
@@ -126,21 +132,21 @@ def test_local_paths_of_overrides_are_relative_to_the_working_directory(folder: 
 
 
 def test_a_package_in_an_override_stays_a_package(folder: Path) -> None:
-    delta = read(GOOD, "delta.base=package:json/tool").spec.stage("delta")
+    delta = named(read(GOOD, "delta.base=package:json/tool").spec, "delta")
     assert str(delta.base) == "package:json/tool"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
     ("override", "value"),
     [
-        ("student.temperature=3", lambda spec: spec.stage("student").temperature == 3.0),
-        ("student.temperature=1e1", lambda spec: spec.stage("student").temperature == 10.0),
-        ("student.objectives.1.weight=0.5", lambda spec: spec.stage("student").objectives[1].weight == 0.5),
-        ("student.training.epochs=7", lambda spec: spec.stage("student").training.epochs == 7),
-        ("student.student={layers: [0, 2]}", lambda spec: spec.stage("student").student.layers == (0, 2)),
-        ("student.gates=null", lambda spec: spec.stage("student").gates is None),
-        ("student.gates.max_drop.accuracy=0.5", lambda spec: spec.stage("student").gates.max_drop == {"accuracy": 0.5}),
-        ("student.seed=4", lambda spec: spec.stage("student").seed == 4),
+        ("student.temperature=3", lambda spec: named(spec, "student").temperature == 3.0),
+        ("student.temperature=1e1", lambda spec: named(spec, "student").temperature == 10.0),
+        ("student.objectives.1.weight=0.5", lambda spec: named(spec, "student").objectives[1].weight == 0.5),
+        ("student.training.epochs=7", lambda spec: named(spec, "student").training.epochs == 7),
+        ("student.student={layers: [0, 2]}", lambda spec: named(spec, "student").student.layers == (0, 2)),
+        ("student.gates=null", lambda spec: named(spec, "student").gates is None),
+        ("student.gates.max_drop.accuracy=0.5", lambda spec: named(spec, "student").gates.max_drop["accuracy"] == 0.5),
+        ("student.seed=4", lambda spec: named(spec, "student").seed == 4),
         ("seed=3", lambda spec: spec.seed == 3),
         ("name=other", lambda spec: spec.name == "other"),
         ("measure.split=validation", lambda spec: spec.measure.split == "validation"),
@@ -154,7 +160,7 @@ def test_an_override_takes_the_place_of_a_field(folder: Path, override: str, val
 
 def test_an_override_finds_a_figure_with_a_dot_in_its_name(folder: Path) -> None:
     text = GOOD.replace("max_drop: {accuracy: 0.01}}\n  - {name: onnx", "min: {recall.sport: 0.9}}\n  - {name: onnx")
-    gates = read(text, "student.gates.min.recall.sport=0.5").spec.stage("student").gates
+    gates = named(read(text, "student.gates.min.recall.sport=0.5").spec, "student").gates
     assert gates is not None
     assert gates.min == {"recall.sport": 0.5}
 
@@ -168,7 +174,7 @@ def test_an_override_changes_one_use_of_an_anchor_only(folder: Path) -> None:
     text = text.replace("    temperature: 2.0\n", "    training: *long\n")
     loaded = read(text, "student.training.epochs=1")
     assert student(loaded).training.epochs == 1
-    assert loaded.spec.stage("delta").training.epochs == 9  # type: ignore[attr-defined]
+    assert named(loaded.spec, "delta").training.epochs == 9  # type: ignore[attr-defined]
 
 
 def test_an_override_repairs_the_mistake_it_replaces(folder: Path) -> None:
