@@ -203,7 +203,7 @@ def _csv_rows(lines: Iterator[str], path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def _csv_values(lines: Iterator[str], path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The same, header and all, as lists. The csv module's limit of a field, one of the process, is raised meanwhile."""
+    """The same, header and all, as lists. The limit of a field is one of the whole process: raised while we read."""
     before = csv.field_size_limit(MAX_LINE_CHARACTERS)
     reader = csv.reader(lines, strict=True)
     line = 1
