@@ -204,6 +204,7 @@ def test_predict_keeps_the_users_own_columns(bundle, tmp_path):
         (["--input", "taken.jsonl", "--json"], "row 1: has 'predicted' already"),
         (["--input", "mixed.jsonl", "--output", "out.csv"], "row 2: has other fields than the first row (id)"),
         (["--text", "x", "--output", "out.xls"], "needs a name ending in .csv or .jsonl"),
+        (["--text", "x", "--output", "no/out.csv"], "the folder no does not exist"),
     ],
 )
 def test_bad_input_to_predict_is_a_message(bundle, tmp_path, arguments, message):

@@ -125,6 +125,8 @@ def output_file(path: Path) -> Iterator[TextIO]:
     """A file that is there whole or not at all."""
     if path.suffix not in FORMATS:
         raise ConfigurationError(f"--output {path}: needs a name ending in .csv or .jsonl.")
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"--output {path}: the folder {path.parent} does not exist: make it first.")
     unfinished = path.with_name(f".{path.name}.part")
     try:
         with unfinished.open("w", encoding="utf-8", newline="") as file:
