@@ -12,6 +12,7 @@ import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from compress.errors import QuantizationError
+from compress.quantization.compact import shorten_names, store_floats_in_half
 from compress.quantization.embeddings import quantize_embeddings
 from compress.quantization.weights import (
     Weighted,
@@ -74,6 +75,8 @@ def quantize_dynamic_int8(
     made = onnx.load(target)
     _finish(made)
     _check_nothing_left(made, embeddings=embeddings)
+    store_floats_in_half(made)
+    shorten_names(made)
     onnx.save(made, target)
     return Quantized(by_operator(wanted), activation_products(made), _size_mb(source), _size_mb(target))
 
@@ -88,7 +91,7 @@ def _prepare(model: onnx.ModelProto) -> None:
 
 
 def _finish(model: onnx.ModelProto) -> None:
-    """No float left-overs, no tensor twice, no marks; nodes need no names, what they make has."""
+    """No float left-overs, no tensor twice, no marks, no more bytes than it takes."""
     del model.graph.value_info[:]
     for node in model.graph.node:
         node.name = ""

@@ -1,7 +1,7 @@
 """`quantize`: an ONNX model in fewer bits."""
 
 from dataclasses import asdict
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -29,6 +29,8 @@ Scheme = DynamicInt8
 
 class Quantize(Step):
     """Quantize every product with constant weights and every embedding, and fail if one was left."""
+
+    version: ClassVar[int] = 2
 
     step: Literal["quantize"]
     model: Input[OnnxModel]
