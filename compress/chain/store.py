@@ -9,62 +9,25 @@ A key is made in a temporary folder, made durable, its record written last, and 
 that counts; what was damaged is found by its digest, said, and made again.
 """
 
-import errno
-import json
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from compress.chain.digests import Digests
-from compress.chain.files import fsync_folder, size_mb, write_text
+from compress.chain.files import fsync_folder, size_mb
 from compress.chain.processes import leads
 from compress.chain.provenance import now, provenance
+from compress.chain.store_folders import StoreFolders
+from compress.chain.stored import FORMAT, RECORD, Stored, read_stored, record_file, write_record
 from compress.errors import StoreError
 from compress.progress import Progress, Silent
 
 Build = Callable[[Path], Mapping[str, Any] | None]
 """Fills the folder it is given; what it answers is kept in the record as `notes`."""
 
-RECORD = "record.json"
-FORMAT = 1
 POLL_SECONDS = 0.2
-SPARE_BYTES = 1 << 20  # less free than this, and a failed write is put down to the disk
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A finished folder with its record."""
-
-    path: Path
-    record: Mapping[str, Any]
-    made_now: bool = field(default=False, compare=False)
-
-    @property
-    def key(self) -> str:
-        """Its address."""
-        return str(self.record["key"])
-
-    @property
-    def kind(self) -> str:
-        """The noun of an artifact, or `cache`, `outputs`, `comparison`, `latency`."""
-        return str(self.record["kind"])
-
-    @property
-    def digest(self) -> str:
-        """sha256 of its content, without the record."""
-        return str(self.record["digest"])
-
-    @property
-    def seconds(self) -> float:
-        """What it took to make."""
-        return float(self.record["seconds"])
 
 
 class Store:
@@ -73,32 +36,12 @@ class Store:
     def __init__(self, root: Path, *, progress: Progress | None = None) -> None:
         self.root = root.absolute()
         self.progress: Progress = progress or Silent()
-        try:
-            for folder in (self._artifacts, self._tmp, self._locks):
-                folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self._tmp):
-                pass
-        except OSError as error:
-            raise StoreError(
-                f"the store {self.root} cannot be written ({error.strerror}): choose another with --store."
-            ) from error
+        self.folders = StoreFolders(self.root)
         self.digests = Digests(self.root / "digests.json")
-
-    @property
-    def _artifacts(self) -> Path:
-        return self.root / "artifacts"
-
-    @property
-    def _tmp(self) -> Path:
-        return self.root / "tmp"
-
-    @property
-    def _locks(self) -> Path:
-        return self.root / "locks"
 
     def find(self, key: str) -> Stored | None:
         """The finished folder of `key`, or None; a damaged one counts as not there, and that is said."""
-        stored = self._read(self._artifacts / key)
+        stored = read_stored(self.folders.home(key))
         if stored is None:
             return None
         if self.digests.folder(stored.path, without=frozenset({RECORD})) != stored.digest:
@@ -127,22 +70,7 @@ class Store:
             return self._take_part(key, build)
         with self._locked(key):
             found = None if again else self.find(key)
-            if found is not None:
-                return found
-            self._clear_left_overs(key)
-            folder = Path(tempfile.mkdtemp(dir=self._tmp, prefix=f"{key}-"))
-            try:
-                return self._finish(folder, key, kind, said, build)
-            except BaseException as error:
-                if self._out_of_space(error):
-                    raise StoreError(
-                        f"{self.root}: no space left while {kind} was written. "
-                        "Free some and run again: finished stages are kept."
-                    ) from error
-                raise
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
-                self.digests.save()
+            return found or self._make(key, kind, said, build)
 
     def by_digest(self, digest: str) -> Stored | None:
         """A finished folder with that content."""
@@ -150,15 +78,15 @@ class Store:
 
     def __iter__(self) -> Iterator[Stored]:
         """All finished folders, newest first; their content is not checked."""
-        everything = (self._read(folder) for folder in self._artifacts.iterdir())
+        everything = map(read_stored, self.folders.artifacts.iterdir())
         finished = [stored for stored in everything if stored is not None]
         return iter(sorted(finished, key=lambda stored: str(stored.record["started"]), reverse=True))
 
     def remove(self, key: str) -> None:
         """Take a folder away, as a whole, and its left-overs."""
         with self._locked(key):
-            self._discard(self._artifacts / key)
-            self._clear_left_overs(key)
+            self.folders.discard(key)
+            self.folders.clear_left_overs(key)
 
     def touch(self, stored: Stored) -> None:
         """Remember that a run used it, for `prune`."""
@@ -168,33 +96,16 @@ class Store:
         """When a run last used it: seconds since the epoch."""
         return (stored.path / RECORD).stat().st_mtime
 
-    def _take_part(self, key: str, build: Build) -> Stored:
-        """Build along with the leading process, then go on with what that one recorded."""
-        before = self._record_file(key)
-        found = self.find(key)
-        if found is not None:
-            return found
-        with tempfile.TemporaryDirectory(dir=self._tmp) as folder:
-            build(Path(folder))
-        while self._record_file(key) in {None, before}:  # the launcher ends this process when the leading one fails
-            time.sleep(POLL_SECONDS)
-        finished = self._read(self._artifacts / key)
-        assert finished is not None
-        return finished
+    def _make(self, key: str, kind: str, said: Mapping[str, Any], build: Build) -> Stored:
+        """Make it in a folder of its own; the key's lock is held."""
+        self.folders.clear_left_overs(key)
+        try:
+            with self.folders.unfinished(key) as folder, self._disk_watched(kind):
+                return self._finish(folder, key, kind, said, build)
+        finally:
+            self.digests.save()
 
-    def _record_file(self, key: str) -> int | None:
-        """Which file the key's record is, by inode: another one when it was made again; None without one."""
-        record = self._artifacts / key / RECORD
-        return record.stat().st_ino if record.exists() else None
-
-    def _finish(
-        self,
-        folder: Path,
-        key: str,
-        kind: str,
-        said: Mapping[str, Any],
-        build: Build,
-    ) -> Stored:
+    def _finish(self, folder: Path, key: str, kind: str, said: Mapping[str, Any], build: Build) -> Stored:
         """Build, make durable, record, rename."""
         started, clock = now(), time.perf_counter()
         notes = build(folder)
@@ -204,51 +115,44 @@ class Store:
             "format": FORMAT, "key": key, "kind": kind, "digest": digest, "started": started, "seconds": seconds,
             "size_mb": size_mb(folder), "said": said, "notes": dict(notes or {}), "provenance": provenance(),
         }  # fmt: skip
-        write_text(folder / RECORD, json.dumps(record, indent=2) + "\n")
+        write_record(folder, record)
         folder.chmod(0o755)  # mkdtemp made it private
         fsync_folder(folder)
-        home = self._artifacts / key
-        self._discard(home)
+        home = self.folders.home(key)
+        self.folders.discard(key)
         folder.rename(home)
         self.digests.moved(folder, home)
         return Stored(home, record, made_now=True)
 
-    def _out_of_space(self, error: BaseException) -> bool:
-        """Whether the disk filled: libraries wrap the system's error, so the disk is asked as well."""
-        said = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
-        return said or shutil.disk_usage(self.root).free < SPARE_BYTES
+    def _take_part(self, key: str, build: Build) -> Stored:
+        """Build along with the leading process, then go on with what that one recorded."""
+        home = self.folders.home(key)
+        before = record_file(home)
+        found = self.find(key)
+        if found is not None:
+            return found
+        with self.folders.scratch() as folder:
+            build(folder)
+        while record_file(home) in {None, before}:  # the launcher ends this process when the leading one fails
+            time.sleep(POLL_SECONDS)
+        finished = read_stored(home)
+        assert finished is not None
+        return finished
 
-    def _discard(self, folder: Path) -> None:
-        """Move a folder out of the way in one rename, then delete it."""
-        if folder.exists():
-            grave = Path(tempfile.mkdtemp(dir=self._tmp, prefix=f"{folder.name}-"))
-            folder.rename(grave / "old")
-            shutil.rmtree(grave)
-
-    def _clear_left_overs(self, key: str) -> None:
-        """Delete what a killed process left of this key; its lock is held, so nobody works there."""
-        for folder in self._tmp.glob(f"{key}-*"):
-            shutil.rmtree(folder, ignore_errors=True)
+    def _locked(self, key: str) -> AbstractContextManager[None]:
+        return self.folders.locked(
+            key, waiting=lambda: self.progress.say(f"another run is making {key[:12]}: waiting for it.")
+        )
 
     @contextmanager
-    def _locked(self, key: str) -> Iterator[None]:
-        """Hold the key's lock; the operating system lets go of it when the process dies."""
-        lock = FileLock(self._locks / f"{key}.lock")
-        try:
-            lock.acquire(timeout=0.2)
-        except Timeout:
-            self.progress.say(f"another run is making {key[:12]}: waiting for it.")
-            lock.acquire()
+    def _disk_watched(self, kind: str) -> Iterator[None]:
+        """Says of what failed that the disk was full, if it was."""
         try:
             yield
-        finally:
-            lock.release()
-
-    def _read(self, folder: Path) -> Stored | None:
-        """The stored folder, if its record is there and whole."""
-        try:
-            record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        whole = isinstance(record, dict) and {"key", "kind", "digest", "seconds", "started"} <= set(record)
-        return Stored(folder, record) if whole and record["key"] == folder.name else None
+        except BaseException as error:
+            if self.folders.out_of_space(error):
+                raise StoreError(
+                    f"{self.root}: no space left while {kind} was written. "
+                    "Free some and run again: finished stages are kept."
+                ) from error
+            raise

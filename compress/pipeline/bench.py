@@ -106,13 +106,9 @@ def bench(
         variants, shapes=shapes, texts=texts or SAMPLE_TEXTS, threads=threads, rounds=rounds, progress=progress
     )
     entries = [
-        BenchEntry(
-            name=variant.name, folder=str(variant.folder), kind=kind, runtime=variant.runtime,
-            size_mb=round(model_size_mb(variant.folder, base_folder=variant.base_folder), 3), latency=latency,
-            ratios=None if latency is measured[0] else _ratios(latency, measured[0]),
-        )
+        _entry(variant, kind, latency, first=measured[0])
         for variant, kind, latency in zip(variants, kinds, measured, strict=True)
-    ]  # fmt: skip
+    ]
     measured_shapes = tuple(one.shape for one in measured[0].shapes)
     return BenchTable(measured_shapes, threads, rounds, tuple(entries), environment())
 
@@ -184,6 +180,18 @@ def _base_folder(folder: Path) -> Path:
     if not (folder / MANIFEST).is_file():
         raise ConfigurationError(f"{folder} is an adapter without a {MANIFEST}, which says its base: merge it first.")
     return Bases().of(LoraDelta(folder, ""))
+
+
+def _entry(variant: Variant, kind: str, latency: VariantLatency, *, first: VariantLatency) -> BenchEntry:
+    return BenchEntry(
+        name=variant.name,
+        folder=str(variant.folder),
+        kind=kind,
+        runtime=variant.runtime,
+        size_mb=round(model_size_mb(variant.folder, base_folder=variant.base_folder), 3),
+        latency=latency,
+        ratios=None if latency is first else _ratios(latency, first),
+    )
 
 
 def _ratios(own: VariantLatency, first: VariantLatency) -> tuple[LatencyRatio, ...]:

@@ -20,7 +20,8 @@ from typing import Any, Literal
 
 from compress.benchmarking.machine import Machine, this_machine
 from compress.chain.provenance import library_versions
-from compress.extras import EXTRAS, installed
+from compress.extras import EXTRAS, NOT_IMPORTED, installed
+from compress.pipeline.suggestions import either
 
 State = Literal["ok", "note", "wrong"]
 
@@ -101,16 +102,21 @@ def read_constraints(file: Path) -> dict[str, str]:
 
 
 def extras() -> Iterator[Finding]:
-    """Which extras are there, which are not, and which only in part."""
+    """Which extras are there, which are not, and which only in part; wrong is only what a run would miss."""
     for extra, libraries in EXTRAS.items():
         missing = [library for library in libraries if not installed(library)]
-        advice = f"pip install 'compress-pipeline[{extra}]'"
+        needed = [library for library in libraries if library not in NOT_IMPORTED]
+        missed = [library for library in needed if library in missing]
+        pip = f"pip install 'compress-pipeline[{extra}]'"
         if not missing:
             yield Finding(f"extra {extra}", "installed")
-        elif len(missing) == len(libraries):
-            yield Finding(f"extra {extra}", "not installed", "note", f"{advice}, if you want to {_USE[extra]}")
+        elif not missed:
+            advice = f"no run imports {either(missing)}: leave it, or {pip}"
+            yield Finding(f"extra {extra}", f"installed, but for {', '.join(missing)}", "note", advice)
+        elif missed == needed:
+            yield Finding(f"extra {extra}", "not installed", "note", f"{pip}, if you want to {_USE[extra]}")
         else:
-            yield Finding(f"extra {extra}", f"in part: without {', '.join(missing)}", "wrong", advice)
+            yield Finding(f"extra {extra}", f"in part: without {', '.join(missed)}", "wrong", pip)
 
 
 _USE = {"train": "train, export and measure here", "demo": "run the example pipelines without a network"}

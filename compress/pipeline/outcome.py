@@ -6,7 +6,7 @@ from typing import Any
 from compress.chain.artifacts import Artifact, Model
 from compress.chain.gates import Verdict
 from compress.chain.step import Step, edges
-from compress.chain.store import Stored
+from compress.chain.stored import Stored
 from compress.reporting.schema import (
     ArtifactEntry,
     ComparisonEntry,

@@ -93,10 +93,15 @@ def answers_of(
     }  # fmt: skip
 
     def build(folder: Path) -> None:
-        _answer(
-            model, dataset, folder, name=name, split=split, batch_size=batch_size, threads=threads, progress=progress,
-            bases=bases,
+        from compress.data.rows import load_split, targets_of
+
+        rows = load_split(dataset.path, split)
+        targets = targets_of(rows)
+        logits = _logits(
+            model, rows, description=f"{name}: {split} rows", batch_size=batch_size, threads=threads,
+            progress=progress, bases=bases,
         )  # fmt: skip
+        _keep(folder, model, logits, targets)
 
     stored = store.make(key_of(said), kind="outputs", said=said, build=build)
     store.touch(stored)
@@ -128,36 +133,32 @@ def compared(this: Answers, other: Answers, model: Model, *, against: str, store
     return ComparisonEntry.model_validate({**known, "against": against})
 
 
-def _answer(
+def _logits(
     model: Model,
-    dataset: Dataset,
-    folder: Path,
+    rows: Any,
     *,
-    name: str,
-    split: str,
+    description: str,
     batch_size: int,
     threads: int,
     progress: Progress,
     bases: Bases | None,
-) -> None:
-    """Run the model over the split and keep answers and figures."""
-    from compress.data.rows import load_split, targets_of, texts_of
-    from compress.evaluation.metrics import measure
+) -> np.ndarray[Any, Any]:
+    """The model's logits of all rows: float32 (rows, classes)."""
+    from compress.data.rows import texts_of
     from compress.inference.run import predict_all
     from compress.inference.text_encoder import TextEncoder
 
-    rows = load_split(dataset.path, split)
-    targets = targets_of(rows)
     encoder = TextEncoder.load(model.path, max_length=model.manifest.max_length)
     predictor = open_model(model, threads=threads, bases=bases)
-    logits = predict_all(
-        predictor,
-        encoder,
-        texts_of(rows),
-        batch_size=batch_size,
-        progress=progress,
-        description=f"{name}: {split} rows",
+    return predict_all(
+        predictor, encoder, texts_of(rows), batch_size=batch_size, progress=progress, description=description
     )
+
+
+def _keep(folder: Path, model: Model, logits: np.ndarray[Any, Any], targets: np.ndarray[Any, Any]) -> None:
+    """Write the answers, what was wanted, and the figures read from both."""
+    from compress.evaluation.metrics import measure
+
     metrics = measure(logits, targets, task=model.manifest.task, labels=model.manifest.labels)
     np.save(folder / "logits.npy", logits, allow_pickle=False)
     np.save(folder / "targets.npy", targets, allow_pickle=False)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from compress.chain.key import difference, key_of, said_by
 from compress.chain.step import Step, edges
-from compress.chain.store import Store, Stored
+from compress.chain.store import Store
+from compress.chain.stored import Stored
 from compress.pipeline.check import load_checked
 from compress.pipeline.spec import Pipeline
 from compress.progress import Progress

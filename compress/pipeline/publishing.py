@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from compress.chain.files import fsync_folder, write_text
 from compress.chain.manifest import MANIFEST
-from compress.chain.store import RECORD
+from compress.chain.stored import RECORD
 from compress.errors import StoreError
 from compress.progress import Progress
 from compress.reporting.schema import Report, StageEntry

@@ -14,6 +14,7 @@ from compress.pipeline.check import load_checked
 from compress.pipeline.publishing import publish
 from compress.pipeline.recording import Recording
 from compress.pipeline.runner import Runner
+from compress.pipeline.yaml.file import LoadedPipeline
 from compress.progress import Progress, Silent
 from compress.reporting.schema import Report
 
@@ -45,10 +46,7 @@ def run_file(
         StoreError: store or runs cannot be written.
     """
     recording = Recording(progress if progress is not None and leads() else Silent())
-    if again_from is not None and not alone():
-        raise ConfigurationError(
-            "--from needs a single process: make the stages again without torchrun, or change a seed."
-        )
+    _refuse_again_in_several_processes(again_from)
     loaded = load_checked(file, overrides=overrides, again_from=again_from)
     for warning in loaded.warnings:
         recording.warn(warning)
@@ -56,18 +54,8 @@ def run_file(
     started, clock = now(), time.perf_counter()
     runner = Runner(loaded.spec, store=Store(store, progress=recording), progress=recording, again_from=again_from)
     runner.run()
-    report = Report(
-        pipeline=loaded.spec.name,
-        seed=loaded.spec.seed,
-        started=started,
-        seconds=round(time.perf_counter() - clock, 3),
-        passed=runner.passed,
-        stages=[outcome.entry() for outcome in runner.outcomes.values()],
-        environment={**environment(), **provenance()},
-        warnings=recording.warnings,
-        configuration=loaded.text,
-        reference=runner.measuring.reference,
-    )
+    seconds = round(time.perf_counter() - clock, 3)
+    report = _report(loaded, runner, started=started, seconds=seconds, warnings=recording.warnings)
     return publish(report, runs=runs, progress=recording) if leads() else report
 
 
@@ -77,3 +65,27 @@ def exit_code(report: Report, *, strict: bool) -> int:
         return 4
     bad = {"fail", "within_noise"} if strict else {"fail"}
     return 3 if any(verdict.verdict in bad for stage in report.stages for verdict in stage.verdicts) else 0
+
+
+def _refuse_again_in_several_processes(again_from: str | None) -> None:
+    """Raises: ConfigurationError for `--from` below a launcher: the others would take the old work and not train."""
+    if again_from is not None and not alone():
+        raise ConfigurationError(
+            "--from needs a single process: make the stages again without torchrun, or change a seed."
+        )
+
+
+def _report(loaded: LoadedPipeline, runner: Runner, *, started: str, seconds: float, warnings: list[str]) -> Report:
+    """What came of the stages, with what they were made on."""
+    return Report(
+        pipeline=loaded.spec.name,
+        seed=loaded.spec.seed,
+        started=started,
+        seconds=seconds,
+        passed=runner.passed,
+        stages=[outcome.entry() for outcome in runner.outcomes.values()],
+        environment={**environment(), **provenance()},
+        warnings=warnings,
+        configuration=loaded.text,
+        reference=runner.measuring.reference,
+    )

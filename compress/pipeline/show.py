@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from compress.chain.artifacts import KINDS, artifact_of
 from compress.chain.manifest import ModelManifest
-from compress.chain.store import Store, Stored
+from compress.chain.store import Store
+from compress.chain.stored import Stored
 from compress.errors import ConfigurationError
 from compress.pipeline.storing import identities, references
 from compress.reporting.listings import Origin

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from compress.chain.artifacts import KINDS, Model, artifact_of
 from compress.chain.digests import Digests
-from compress.chain.store import RECORD, Store, Stored
+from compress.chain.store import Store
+from compress.chain.stored import RECORD, Stored
 from compress.errors import ConfigurationError, StoreError
 from compress.pipeline.latencies import timed
 from compress.pipeline.outputs import identity
@@ -59,7 +59,7 @@ def unneeded(store: Store, *, runs: Path, days: float) -> list[Stored]:
 def left_overs(store: Store) -> list[Path]:
     """Unfinished work of killed runs that nothing has been written to for a day."""
     horizon = time.time() - DAY_SECONDS
-    return [path for path in sorted((store.root / "tmp").iterdir()) if path.stat().st_mtime < horizon]
+    return [path for path in sorted(store.folders.tmp.iterdir()) if path.stat().st_mtime < horizon]
 
 
 def prune(store: Store, leaving: Iterable[Stored], unfinished: Iterable[Path]) -> None:
@@ -117,14 +117,9 @@ def _with_relatives(kept: set[str], everything: Sequence[Stored], store: Store) 
 
 
 def _refuse_while_in_use(store: Store) -> None:
-    for path in (store.root / "locks").glob("*.lock"):
-        try:
-            with FileLock(path).acquire(timeout=0):
-                pass
-        except Timeout:
-            raise StoreError(
-                f"a run is making {path.stem[:12]} in {store.root}: nothing was removed; prune when it has ended."
-            ) from None
+    key = store.folders.locked_key()
+    if key is not None:
+        raise StoreError(f"a run is making {key[:12]} in {store.root}: nothing was removed; prune when it has ended.")
 
 
 def _hexadecimal(text: str) -> bool:

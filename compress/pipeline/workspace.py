@@ -7,7 +7,8 @@ from typing import Any, TypeVar, cast
 from compress.chain.artifacts import Artifact, Dataset, LoraDelta, Model
 from compress.chain.key import key_of
 from compress.chain.step import Input
-from compress.chain.store import RECORD, Store
+from compress.chain.store import Store
+from compress.chain.stored import RECORD
 from compress.errors import StoreError
 from compress.pipeline.bases import Bases
 from compress.progress import Progress

@@ -8,14 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from compress.chain.manifest import MANIFEST, DatasetManifest, Manifest, ModelManifest
-from compress.reporting import numbers
 from compress.reporting.schema import ComparisonEntry, LatencyEntry, Report, StageEntry
 from compress.reporting.summary import OUTCOME_WORDS, comparison_with, stage_named
+from compress.reporting.template_environment import template_environment
 
-TEMPLATES = Path(__file__).parent / "templates"
 MARKDOWN = re.compile(r"([\\`*\[\]<>|~]|\b_|_\b|(?<=\W)_)")
 PIPELINE_TAG = "text-classification"
 MOST_LABELS = 40
@@ -86,22 +85,7 @@ def _manifest(stage: StageEntry, kind: type[ManifestT]) -> ManifestT | None:
 @cache
 def _environment() -> Environment:
     """Markdown, so HTML escaping would show; `plain` escapes what Markdown reads."""
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=False,  # noqa: S701
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters.update(
-        plain=plain,
-        quoted=quoted,
-        number=numbers.number,
-        given=numbers.given,
-        interval=numbers.interval,
-        times=numbers.times,
-        duration=numbers.duration,
-        moment=numbers.moment,
-    )
+    made = template_environment(autoescape=False)
+    made.filters.update(plain=plain, quoted=quoted)
     made.globals.update(ratio_at=ratio_at, outcome_words=OUTCOME_WORDS)
     return made

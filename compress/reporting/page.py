@@ -6,13 +6,11 @@ them down, escaped. A content security policy in the page forbids every request,
 
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
-from compress.reporting import numbers
 from compress.reporting.charts.confusion import confusion
 from compress.reporting.charts.curves import curves
 from compress.reporting.charts.gate_strip import gate_strip
@@ -35,9 +33,9 @@ from compress.reporting.summary import (
     verdict_mark,
     verdict_word,
 )
+from compress.reporting.template_environment import template_environment
 
 BREAKABLE = re.compile(r"(?<=[_./-])")
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(report: Report) -> str:
@@ -67,24 +65,8 @@ def render(report: Report) -> str:
 @cache
 def environment() -> Environment:
     """Templates, escaped, with the report's vocabulary."""
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters.update(
-        number=numbers.number,
-        given=numbers.given,
-        interval=numbers.interval,
-        times=numbers.times,
-        duration=numbers.duration,
-        moment=numbers.moment,
-        words=words,
-        soft=soft,
-        entries=entries,
-    )
+    made = template_environment(autoescape=True)
+    made.filters.update(words=words, soft=soft, entries=entries)
     made.globals.update(
         outcome_of=outcome_of,
         outcome_words=OUTCOME_WORDS,

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from compress.chain.store import RECORD, Store
+from compress.chain.store import Store
+from compress.chain.stored import RECORD
 from compress.errors import StoreError
 from compress.progress import Silent
 

@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from compress.benchmarking.machine import Machine
 from compress.cli import app
+from compress.extras import EXTRAS
 from compress.pipeline import doctor
 from compress.pipeline.doctor import Diagnosis, Finding, diagnose, extras, folder, machine, read_constraints, versions
 
@@ -51,6 +52,23 @@ def test_extras_are_there_or_missing_or_there_in_part(monkeypatch):
     )
     assert found["extra demo"].state == "note"
     assert "pip install 'compress-pipeline[demo]', if you want to run the example" in found["extra demo"].advice
+
+
+@pytest.mark.parametrize(
+    ("missing", "value", "state", "advice"),
+    [
+        (["optimum"], "installed, but for optimum", "note", "no run imports optimum: leave it, or pip install"),
+        (["optimum", "bitsandbytes", "psutil"], "installed, but for optimum, bitsandbytes, psutil", "note",
+         "no run imports optimum, bitsandbytes or psutil: leave it, or pip install 'compress-pipeline[train]'"),
+        (["optimum", "peft"], "in part: without peft", "wrong", "pip install 'compress-pipeline[train]'"),
+        ([name for name in EXTRAS["train"] if name != "psutil"], "not installed", "note", "if you want to train"),
+    ],
+)  # fmt: skip
+def test_only_a_library_that_a_run_imports_is_missed(monkeypatch, missing, value, state, advice):
+    monkeypatch.setattr(doctor, "installed", lambda library: library not in missing)
+    found = by_name(extras())["extra train"]
+    assert (found.value, found.state) == (value, state)
+    assert advice in found.advice
 
 
 def test_a_processor_without_int8_products_gets_advice():

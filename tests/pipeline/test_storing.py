@@ -6,7 +6,8 @@ import time
 import pytest
 
 from compress.chain.key import key_of
-from compress.chain.store import RECORD, Store
+from compress.chain.store import Store
+from compress.chain.stored import RECORD
 from compress.errors import StoreError
 from compress.pipeline.storing import left_overs, prune, references, unneeded
 from tests.reporting.sample import full_report
