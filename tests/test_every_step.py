@@ -39,12 +39,47 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"teacher": "teacher", "data": "texts", "student": {"layers": [0, 1]}, "unlabelled": "more"},
         {"teacher": "teacher", "data": "texts", "student": {"stage": "pupil"}},
         {"teacher": "teacher", "data": "texts", "student": {"base": "base"}},
+        {"teachers": [{"stage": "teacher", "weight": 0.7}, {"stage": "pupil", "weight": 0.3}], "data": "texts",
+         "student": {"layers": 1}, "objectives": [
+            {"kind": "logits", "temperature": {"start": 4.0, "end": 1.5, "shape": "cosine"}},
+            {"kind": "hard_labels", "weight": {"start": 0.25, "end": 1.5, "over": 0.5}},
+            {"kind": "similarity", "teacher": "pupil"}, {"kind": "sentence_vectors", "teacher": "teacher"}]},
+        {"teacher": "teacher", "data": "texts", "student": {"layers": 2}, "phases": [
+            {"objectives": [{"kind": "patient", "pairing": "skip"}, {"kind": "hidden_states", "embeddings": False},
+                            {"kind": "attention_relations", "relations": ["query_key"], "teacher_layer": 1}],
+             "training": {"epochs": 2}, "keep": "last"},
+            {"objectives": [LOGITS, HARD]}], "training": {"epochs": 3}},
+        {"teacher": "teacher", "data": "texts", "augmentation": [
+            {"kind": "mask", "by": "deletion"}, {"kind": "cutoff", "copies": 2}, {"kind": "swap"},
+            {"kind": "masked_language_model", "base": "base", "candidates": 5}],
+         "student": {"layers": {"keep": 2, "rows": 500}, "hidden": 192, "heads": 6}},
+        {"teacher": "teacher", "data": "texts", "student": {"layers": 2, "neurons": 128, "projection": "coordinates"}},
     ],
-    "export_onnx": [{"model": "teacher"}],
-    "quantize": [{"model": "onnx", "scheme": {"kind": "dynamic_int8"}}],
-    "bundle": [{"model": "onnx"}],
+    "prune": [
+        {"model": "teacher", "method": {"kind": "heads", "keep": 0.5}},
+        {"model": "teacher", "data": "texts", "method": {"kind": "neurons", "keep": 64, "even": True}},
+        {"model": "teacher", "method": {"kind": "layers", "keep": 2}},
+        {"model": "teacher", "unlabelled": "more", "method": {"kind": "vocabulary"}},
+        {"model": "teacher", "data": "texts", "method": {"kind": "vocabulary", "keep": 5000, "min_count": 2}},
+        {"model": "teacher", "method": {"kind": "embedding_rank", "rank": 64}},
+        {"model": "teacher", "method": {"kind": "embedding_rank", "energy": 0.9, "words": "frequency"}},
+        {"model": "teacher", "method": {"kind": "embedding_rank", "size_mb": 8.0}},
+        {"model": "teacher", "data": "texts", "method": {"kind": "magnitude", "sparsity": 0.8, "frequency": 50}},
+        {"model": "teacher", "method": {"kind": "magnitude", "pattern": "2:4", "training": {"epochs": 2}}},
+    ],
+    "export_onnx": [{"model": "teacher"}, {"model": "teacher", "graph": "lean", "opset": 20}],
+    "quantize": [
+        {"model": "onnx", "scheme": {"kind": "dynamic_int8"}},
+        {"model": "onnx", "scheme": {
+            "kind": "dynamic_int8", "per_token": True, "weights": {"bits": 4, "block_size": 64},
+            "embeddings": {"bits": 4}, "target": {"cpu": "avx2"},
+        }},
+        {"model": "onnx", "scheme": {"kind": "weight_only"}},
+        {"model": "onnx", "scheme": {"kind": "weight_only", "bits": 4, "embeddings": {"bits": 4, "block_size": 16}}},
+    ],
+    "bundle": [{"model": "onnx"}, {"model": "onnx", "one_text_at_a_time": True}],
 }  # fmt: skip
-WITHOUT_OPTIONS = {"merge_lora", "bundle"}
+WITHOUT_OPTIONS = {"merge_lora"}
 CASES = [(step, index) for step, examples in EXAMPLES.items() for index in range(len(examples))]
 
 

@@ -18,6 +18,7 @@ from compress.benchmarking.resident import Resident
 from compress.benchmarking.rounds import Turn
 from compress.benchmarking.variants import Shape, Variant
 from compress.inference.text_encoder import Text
+from compress.openmp import untouched
 
 MODULE = "compress.benchmarking.worker"
 TURN_SECONDS, TURN_CALLS = 0.3, 5  # as many calls as fit, and at least so many,
@@ -78,6 +79,6 @@ def command(variant: Variant, texts_file: Path, *, threads: int) -> list[str]:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Ours, but `threads` for OpenMP and MKL, and no network."""
+    """The user's, but `threads` for OpenMP and MKL, and no network."""
     count = str(threads)
-    return {**os.environ, "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, "HF_HUB_OFFLINE": "1"}
+    return {**untouched(os.environ), "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, "HF_HUB_OFFLINE": "1"}

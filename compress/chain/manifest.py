@@ -93,12 +93,13 @@ class ModelManifest(Manifest):
     """False where a row's answer depends on its batch-mates (per-batch dynamic int8)."""
     details: dict[str, Any] = Field(default_factory=dict)
     """What the step found: counts of nodes, training curve, parity."""
+    figures: dict[str, float] = Field(default_factory=dict)
+    """What the step measured of its own work, and gates of its stage may limit; not inherited."""
 
     def derived(
         self, *, kind: str, step: str, digest: str, details: Mapping[str, Any], **changes: Any
     ) -> "ModelManifest":
         """The manifest of what `step` makes out of this model (whose digest is `digest`)."""
         parent = Ancestor(step=step, digest=digest)
-        return self.model_copy(
-            update={"kind": kind, "lineage": (*self.lineage, parent), "details": dict(details), **changes}
-        )
+        own = {"kind": kind, "lineage": (*self.lineage, parent), "details": dict(details), "figures": {}}
+        return self.model_copy(update={**own, **changes})

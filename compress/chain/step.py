@@ -105,6 +105,10 @@ class Step(Frozen):
         """Write the artifact to `workspace.out`."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it runs")
 
+    def own_figures(self) -> tuple[str, ...]:
+        """Figures that `run` writes into the manifest beside what every model is measured by; `min` and `max` only."""
+        return ()
+
     @classmethod
     def produces(cls) -> type[Artifact]:
         """The one kind of artifact that `run` makes, as its annotation says."""

@@ -1,6 +1,6 @@
 """The weighted sum of a distillation's objectives for one batch, and their running means.
 
-Knows the terms and where the teacher's answers come from; not how batches are made nor how a step is taken.
+Knows the terms and where the teachers' answers come from; not how batches are made nor how a step is taken.
 """
 
 from collections import deque
@@ -9,14 +9,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from compress.distillation.teacher_outputs import RowsOf
+from compress.distillation.kept import Kept
+from compress.distillation.schedule import at
 from compress.distillation.terms import Answers, Term
-from compress.errors import TrainingError
 from compress.inference.torch_predictor import inputs_of
 from compress.training.losses import inputs_of as inputs_in
 
 WINDOW = 50
-"""Training steps over which an objective's last mean is taken."""
+"""Training batches over which an objective's last mean is taken."""
 
 
 class DistillationLoss:
@@ -24,20 +24,23 @@ class DistillationLoss:
 
     Args:
         terms: at least one.
-        teacher_logits: the teacher's kept answers, by the `row` of the batch; needed when a term asks for them.
-        teacher: the live teacher, run without gradient in each training step; needed when a term watches it.
+        kept: the teachers' kept answers, by the `row` of the batch.
+        teachers: the live ones that a term watches, run without gradient in each training step.
+        batches: that the training will have; schedules go from their first value to their last over them.
     """
 
     def __init__(
         self,
         terms: Sequence[Term],
         *,
-        teacher_logits: RowsOf | None = None,
-        teacher: nn.Module | None = None,
+        kept: Kept | None = None,
+        teachers: Sequence[nn.Module] = (),
+        batches: int = 1,
     ) -> None:
         self._terms = tuple(terms)
-        self._teacher_logits, self._teacher = teacher_logits, teacher
-        self._takes = inputs_of(teacher) if teacher is not None else frozenset()
+        self._kept = kept or Kept()
+        self._teachers = [(teacher, inputs_of(teacher)) for teacher in teachers]
+        self._seen, self._batches = 0, batches
         self._names = unique_names([term.kind for term in terms])
         self._last: dict[str, deque[Tensor]] = {name: deque(maxlen=WINDOW) for name in self._names}
 
@@ -46,11 +49,15 @@ class DistillationLoss:
 
         Raises: TrainingError: when kept answers and rows do not belong together.
         """
-        inputs = inputs_in(batch)
+        inputs, rows = inputs_in(batch), batch["row"]
         logits: Tensor = model(**inputs).logits
-        self._run_teacher(inputs)
-        teacher_logits = self._kept(batch["row"], like=logits)
-        answers = Answers(logits, teacher_logits, batch["labels"], batch["attention_mask"])
+        self._run_teachers(inputs)
+        asked = any(term.needs_teacher_logits for term in self._terms)
+        answers = Answers(
+            logits, self._kept.logits_of(rows) if asked else None, batch["labels"], batch["attention_mask"],
+            teacher_vectors=self._kept.vectors_of(rows), share=min(self._seen / max(self._batches - 1, 1), 1.0),
+        )  # fmt: skip
+        self._seen += 1
         return self._sum(answers), logits
 
     def means(self) -> dict[str, float]:
@@ -67,28 +74,15 @@ class DistillationLoss:
         for name, term in zip(self._names, self._terms, strict=True):
             value = term.loss(answers)
             self._last[name].append(value.detach())
-            total = total + term.weight * value
+            total = total + at(term.weight, answers.share) * value
         return total
 
-    def _run_teacher(self, inputs: dict[str, Tensor]) -> None:
-        """Let the watched teacher see the same tokens."""
-        if self._teacher is None:
-            return
-        self._teacher.to(inputs["input_ids"].device).eval()
-        with torch.no_grad():
-            self._teacher(**{name: tensor for name, tensor in inputs.items() if name in self._takes})
-
-    def _kept(self, rows: Tensor, *, like: Tensor) -> Tensor | None:
-        """The teacher's kept logits of these rows, beside the student's."""
-        if self._teacher_logits is None or not any(term.needs_teacher_logits for term in self._terms):
-            return None
-        numbers = rows.cpu().numpy()
-        if numbers.max() >= len(self._teacher_logits):
-            raise TrainingError(
-                f"row {numbers.max()} has no kept answer of the teacher, there are {len(self._teacher_logits)}: "
-                "the rows were changed after the teacher answered them."
-            )
-        return torch.from_numpy(self._teacher_logits.take(numbers)).to(like.device)
+    def _run_teachers(self, inputs: dict[str, Tensor]) -> None:
+        """Let the watched teachers see the same tokens."""
+        for teacher, takes in self._teachers:
+            teacher.to(inputs["input_ids"].device).eval()
+            with torch.no_grad():
+                teacher(**{name: tensor for name, tensor in inputs.items() if name in takes})
 
 
 def unique_names(kinds: Sequence[str]) -> list[str]:

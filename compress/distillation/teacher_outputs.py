@@ -1,8 +1,8 @@
 """The teacher's logits for every row, computed once and kept as one `.npy` file that is memory-mapped when read.
 
-Only logits are kept: a row is `classes` numbers. Hidden states and attention of the same rows would be gigabytes (12
-layers × 128 tokens × 768 numbers is 4.7 MB a row), so objectives that compare those run the teacher in every training
-step instead. Knows no store: it is given a folder.
+Sentence vectors stand behind them in a row when an objective asks for them (768 numbers are 3 kB a row). Hidden states
+and attention of all tokens would be gigabytes (12 layers × 128 tokens × 768 numbers is 4.7 MB a row), so objectives
+that compare those run the teacher in every training step instead. Knows no store: it is given a folder.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ def write_teacher_logits(
     """Write `logits.npy`, float32 (rows, classes) in the rows' order, computed in length-sorted batches.
 
     Args:
-        predictor: the teacher.
+        predictor: the teacher; of `WithVectors` a row is the logits and the sentence vector.
         encoder: the teacher's, which cuts at its `max_length`.
         rows: with the columns `text` and perhaps `text_pair`; read chunk by chunk.
         folder: exists.
@@ -66,7 +66,7 @@ def write_teacher_logits(
 
 
 def read_teacher_logits(folder: Path) -> Logits:
-    """What `write_teacher_logits` wrote there, memory-mapped: float32 (rows, classes)."""
+    """What `write_teacher_logits` wrote there, memory-mapped: float32 (rows, classes), sentence vectors behind them."""
     kept: Logits = np.load(folder / FILE, mmap_mode="r")
     return kept
 

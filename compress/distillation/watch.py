@@ -45,6 +45,21 @@ class Watch:
         """How many layers the model has."""
         return len(encoder_layers(self._model))
 
+    @property
+    def width(self) -> int:
+        """Of the hidden states."""
+        return int(self._model.config.hidden_size)
+
+    @property
+    def heads(self) -> int:
+        """Attention heads of a layer, as the model was built."""
+        return int(self._model.config.num_attention_heads)
+
+    def attention_width(self, layer: int) -> int:
+        """Of the queries in that layer: less than `width` where heads were taken out."""
+        query, _, _ = attention_projections(self._model, layer)
+        return int(query.get_parameter("weight").shape[0])
+
     def embeddings(self) -> Reader:
         """What goes into the first layer: shape (batch, length, width)."""
         first = encoder_layers(self._model)[0]

@@ -1,18 +1,26 @@
-"""A Checkpoint folder to an ONNX folder, proved on real texts; the one door that the step `export_onnx` uses."""
+"""A Checkpoint folder to an ONNX folder, proved on real texts; the one door that the step `export_onnx` uses.
 
+A lean graph is proved as the plain one is; where the graph is not built as those that can be rewritten, or the lean one
+does not answer as the model does, the plain one is kept and the reason told.
+"""
+
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import onnx
 import transformers
 
 from compress.errors import ExportError
 from compress.exporting.folder import copy_beside
+from compress.exporting.lean.rewrite import make_lean
 from compress.exporting.nodes import count_nodes, count_optimised
 from compress.exporting.onnx_graph import check_graph, export_graph
-from compress.exporting.parity import check_parity, check_tokens, spread_over_lengths
+from compress.exporting.parity import Parity, check_parity, check_tokens, spread_over_lengths
 from compress.inference.onnx_predictor import MODEL, open_onnx
+from compress.inference.predictor import Predictor
 from compress.inference.text_encoder import Text, TextEncoder
 from compress.inference.torch_predictor import TorchPredictor, inputs_of
 from compress.models.load import load_checkpoint, load_tokenizer
@@ -30,6 +38,8 @@ def export_checkpoint(
     max_length: int,
     opset: int | None = None,
     fuse: bool = False,
+    lean: bool = False,
+    one_text: bool = False,
 ) -> dict[str, Any]:
     """Write `model.onnx`, `config.json` and the tokenizer's files to `target`; what was found, as JSON.
 
@@ -40,6 +50,8 @@ def export_checkpoint(
         max_length: tokens that the model is asked with.
         opset: of ONNX; None: the newest that the exporter writes.
         fuse: into onnxruntime's own operators.
+        lean: rewrite the graph into fewer and quicker operators, where it is built as those that can be.
+        one_text: rows are one text, never a pair: a lean graph then needs no token types.
 
     Raises: ExportError when the model cannot be exported or the graph answers otherwise.
     """
@@ -54,14 +66,36 @@ def export_checkpoint(
     check_graph(target / MODEL)
     copy_beside(folder, target)
     reference = TorchPredictor(model, frozenset(inputs))
-    parity = check_parity(reference, open_onnx(target, threads=THREADS), encoder, asked)
+    graph, proved = _lean(target, reference, encoder, asked, one_text=one_text) if lean else ({"kind": "plain"}, None)
+    parity = proved or check_parity(reference, open_onnx(target, threads=THREADS), encoder, asked)
     return {
         "opset": opset,
-        "inputs": list(inputs),
+        "graph": graph,
+        "inputs": _inputs_of_graph(target / MODEL),
         "nodes": count_nodes(target / MODEL),
         "nodes_optimised": count_optimised(target / MODEL),
         "parity": asdict(parity),
     }
+
+
+def _lean(
+    target: Path, reference: Predictor, encoder: TextEncoder, asked: Sequence[Text], *, one_text: bool
+) -> tuple[dict[str, Any], Parity | None]:
+    """Put the lean graph in the plain one's place; what was rewritten, and its proof. None: the plain one stays."""
+    with tempfile.TemporaryDirectory(dir=target) as folder:
+        made = Path(folder) / MODEL
+        try:
+            rewritten = make_lean(target / MODEL, made, pad_id=encoder.pad_id, one_text=one_text)
+            check_graph(made)
+            parity = check_parity(reference, open_onnx(made.parent, threads=THREADS), encoder, asked)
+        except ExportError as error:
+            return {"kind": "plain", "not_lean_because": str(error)}, None
+        made.replace(target / MODEL)
+    return {"kind": "lean", **asdict(rewritten)}, parity
+
+
+def _inputs_of_graph(file: Path) -> list[str]:
+    return [value.name for value in onnx.load(file, load_external_data=False).graph.input]
 
 
 def _inputs(model: transformers.PreTrainedModel, tokenizer: transformers.PreTrainedTokenizerBase) -> tuple[str, ...]:

@@ -1,7 +1,12 @@
-"""A `model.onnx` in ONNX Runtime on the CPU; never imports torch, so an edge box can run it."""
+"""A `model.onnx` in ONNX Runtime on the CPU; never imports torch, so an edge box can run it.
+
+A graph that takes no `attention_mask` cannot tell padding from text: rows of one length are answered together, uncut of
+padding, and no others.
+"""
 
 from pathlib import Path
 
+import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
@@ -9,6 +14,7 @@ from compress.errors import ModelError
 from compress.inference.predictor import LOGITS, Array, Batch, Predictor
 
 MODEL = "model.onnx"
+MASK = "attention_mask"
 TAKEN = frozenset({"input_ids", "attention_mask", "token_type_ids"})
 CANNOT_OPEN = (
     runtime_errors.Fail, runtime_errors.InvalidArgument, runtime_errors.InvalidGraph, runtime_errors.InvalidProtobuf,
@@ -33,9 +39,23 @@ class OnnxPredictor:
 
     def predict(self, batch: Batch) -> Batch:
         """`logits` float32 (batch, classes); inputs that the graph does not take are left out."""
-        fed = {name: batch[name] for name in self.inputs}
-        logits: Array = self._session.run([LOGITS], fed)[0]
-        return {LOGITS: logits}
+        if MASK in self.inputs or MASK not in batch or bool(batch[MASK].all()):
+            return {LOGITS: self._run(batch)}
+        return {LOGITS: self._run_by_length(batch)}
+
+    def _run(self, batch: Batch) -> Array:
+        logits: Array = self._session.run([LOGITS], {name: batch[name] for name in self.inputs})[0]
+        return logits
+
+    def _run_by_length(self, batch: Batch) -> Array:
+        """Rows of one length at a time, without their padding, which stands on the right."""
+        lengths = batch[MASK].sum(axis=1)
+        parts: dict[int, Array] = {}
+        for length in np.unique(lengths):
+            rows = np.flatnonzero(lengths == length)
+            unpadded = self._run({name: array[rows, :length] for name, array in batch.items()})
+            parts |= dict(zip(rows.tolist(), unpadded, strict=True))
+        return np.stack([parts[row] for row in range(len(lengths))])
 
 
 def open_onnx(folder: Path, *, threads: int) -> Predictor:

@@ -15,10 +15,11 @@ from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerF
 from compress.errors import ModelError
 from compress.models.folders import check_model_folder, check_tokenizer_files
 from compress.models.heads import mark_new, pooler_name, renew_head, set_head
+from compress.models.rebuild import rebuild
 from compress.models.silence import quiet
+from compress.models.structure import read_structure, write_structure
 from compress.task import Task
 
-STRUCTURE = "structure.json"
 ONE_FILE = "1000GB"
 _UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)
 
@@ -46,13 +47,11 @@ def load_base(folder: Path, *, task: Task, labels: Sequence[str], seed: int = 0)
 
 
 def load_checkpoint(folder: Path) -> PreTrainedModel:
-    """The model of a Checkpoint folder: fp32, in evaluation mode, exactly as it was saved.
+    """The model of a Checkpoint folder: fp32, in evaluation mode, exactly as it was saved, pruned or not.
 
     Raises: ModelError when it cannot be loaded whole.
     """
     check_model_folder(folder)
-    if (folder / STRUCTURE).exists():
-        raise ModelError(f"'{folder}' has a {STRUCTURE}: this version does not rebuild pruned models.")
     model, missing, mismatched = _load(folder, _config(folder), seed=0)
     if missing or mismatched:
         raise ModelError(
@@ -119,10 +118,14 @@ def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast)
 def save_checkpoint(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path, *, max_length: int
 ) -> None:
-    """Write config.json, one model.safetensors and the tokenizer; nothing in them names a place on this machine."""
+    """Write config.json, one model.safetensors, the tokenizer and, for a pruned model, structure.json.
+
+    Nothing in them names a place on this machine.
+    """
     model.config._name_or_path = ""
     with quiet():
         model.save_pretrained(folder, max_shard_size=ONE_FILE)
+    write_structure(model, folder)
     save_tokenizer(tokenizer, folder, max_length=max_length)
 
 
@@ -168,16 +171,25 @@ def _config(folder: Path) -> PretrainedConfig:
 
 def _load(folder: Path, config: PretrainedConfig, *, seed: int) -> tuple[PreTrainedModel, list[str], list[str]]:
     """The model, and the names of parameters that were missing and that had other shapes."""
+    structure = read_structure(folder)
     try:
         with quiet(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model, found = transformers.AutoModelForSequenceClassification.from_pretrained(
-                folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True,
-                trust_remote_code=False, output_loading_info=True, ignore_mismatched_sizes=True,
-            )  # fmt: skip
+            model, missing, mismatched = (
+                _load_plain(folder, config) if structure is None else rebuild(folder, config, structure)
+            )
     except _UNREADABLE as error:
         raise ModelError(f"'{folder}' cannot be loaded: {_first_line(error)}.") from error
     model.config._name_or_path = ""
+    return model, missing, mismatched
+
+
+def _load_plain(folder: Path, config: PretrainedConfig) -> tuple[PreTrainedModel, list[str], list[str]]:
+    """The same, for a model whose shape config.json says."""
+    model, found = transformers.AutoModelForSequenceClassification.from_pretrained(
+        folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True,
+        trust_remote_code=False, output_loading_info=True, ignore_mismatched_sizes=True,
+    )  # fmt: skip
     return model, sorted(found["missing_keys"]), sorted(name for name, *_ in found["mismatched_keys"])
 
 

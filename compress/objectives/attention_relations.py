@@ -3,7 +3,8 @@
 Relations are (length, length) whatever the width and the number of heads, so neither has to agree. Knows tensors only.
 
 Source: Wang et al., "MiniLMv2: Multi-Head Self-Attention Relation Distillation for Compressing Pretrained
-Transformers", 2021, equations 3 to 6.
+Transformers", 2021, equations 3 to 6. The relation of queries with keys is the attention itself, which the first MiniLM
+compared: Wang et al., "MiniLM: Deep Self-Attention Distillation", 2020, equations 4 to 8.
 """
 
 from collections.abc import Sequence
@@ -15,22 +16,25 @@ from torch.nn import functional
 from compress.errors import TrainingError
 from compress.objectives.masking import float32, masked_mean
 
+Pair = tuple[Tensor, Tensor]
+
 
 def attention_relations_loss(
-    student: Sequence[Tensor], teacher: Sequence[Tensor], *, mask: Tensor, relation_heads: int
+    student: Sequence[Pair], teacher: Sequence[Pair], *, mask: Tensor, relation_heads: int
 ) -> Tensor:
-    """KL between the relations of teacher and student, averaged over the kinds given (Q-Q, K-K, V-V).
+    """KL between the relations of teacher and student, averaged over the relations given.
 
-    Each A of shape (batch, length, width) is split into `relation_heads` heads A_a of d_r = width / relation_heads and
+    Each A, B of shape (batch, length, width) is split into `relation_heads` heads of d_r = width / relation_heads and
 
-        R_a = softmax(A_a A_aᵀ / √d_r)        over the real tokens
+        R_a = softmax(A_a B_aᵀ / √d_r)        over the real tokens
         L   = 1/(A_r |x|) Σ_a Σ_t KL(R_a,t(teacher) ‖ R_a,t(student))
 
     with t over the |x| real tokens of the batch.
 
     Args:
-        student: queries, keys, values of one layer (or some of them), each (batch, length, student width).
-        teacher: the same kinds, each (batch, length, teacher width).
+        student: a pair (A, B) for each relation of one layer: (queries, queries), (queries, keys) and so on, each
+            (batch, length, student width).
+        teacher: the same relations, each (batch, length, teacher width).
         mask: shape (batch, length), 1 for real tokens and 0 for padding.
         relation_heads: divides both widths; need not be either's number of attention heads.
 
@@ -42,24 +46,28 @@ def attention_relations_loss(
     return torch.stack([_relation_kl(s, t, mask, relation_heads) for s, t in pairs]).mean()
 
 
-def _relation_kl(student: Tensor, teacher: Tensor, mask: Tensor, heads: int) -> Tensor:
-    """KL(teacher ‖ student) of one kind of relation: a scalar."""
-    target = log_relations(teacher, mask=mask, relation_heads=heads)
-    divergence = (target.exp() * (target - log_relations(student, mask=mask, relation_heads=heads))).sum(dim=-1)
+def _relation_kl(student: Pair, teacher: Pair, mask: Tensor, heads: int) -> Tensor:
+    """KL(teacher ‖ student) of one relation: a scalar."""
+    target = log_relations(*teacher, mask=mask, relation_heads=heads)
+    divergence = (target.exp() * (target - log_relations(*student, mask=mask, relation_heads=heads))).sum(dim=-1)
     return masked_mean(divergence.mean(dim=1), mask)  # (batch, heads, length) -> (batch, length)
 
 
-def log_relations(vectors: Tensor, *, mask: Tensor, relation_heads: int) -> Tensor:
+def log_relations(left: Tensor, right: Tensor, *, mask: Tensor, relation_heads: int) -> Tensor:
     """The log of R in the formula: shape (batch, relation_heads, length, length), rows sum to 1 in the exponential.
 
     Raises: TrainingError: when `relation_heads` does not divide the width.
     """
-    batch, length, width = vectors.shape
-    if width % relation_heads:
-        raise TrainingError(f"{relation_heads} relation heads do not divide the width {width}: choose a divisor.")
-    (vectors,) = float32(vectors)
-    heads = vectors.view(batch, length, relation_heads, -1).transpose(1, 2)  # (batch, heads, length, d_r)
-    scores = heads @ heads.transpose(-1, -2) / heads.shape[-1] ** 0.5
+    ones, others = (_split(vectors, relation_heads) for vectors in float32(left, right))
+    scores = ones @ others.transpose(-1, -2) / ones.shape[-1] ** 0.5
     # the smallest number, not -inf: 0 · (-inf - -inf) of two padded tokens would be NaN
     scores = scores.masked_fill(mask[:, None, None, :] == 0, torch.finfo(scores.dtype).min)
     return functional.log_softmax(scores, dim=-1)
+
+
+def _split(vectors: Tensor, heads: int) -> Tensor:
+    """(batch, length, width) as (batch, heads, length, width / heads)."""
+    batch, length, width = vectors.shape
+    if width % heads:
+        raise TrainingError(f"{heads} relation heads do not divide the width {width}: choose a divisor.")
+    return vectors.view(batch, length, heads, -1).transpose(1, 2)

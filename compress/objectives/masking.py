@@ -1,4 +1,4 @@
-"""Means over the real tokens of padded batches; what every objective that compares token by token shares."""
+"""Means over the real tokens of padded batches, and what else the objectives share."""
 
 import torch
 from torch import Tensor
@@ -15,6 +15,18 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """
     weights = mask.to(values.dtype)
     return (values * weights).sum() / weights.sum().clamp(min=1)
+
+
+def mean_of_tokens(states: Tensor, mask: Tensor) -> Tensor:
+    """A sentence vector a row: the mean of its real tokens, shape (batch, width), in fp32.
+
+    Args:
+        states: shape (batch, length, width).
+        mask: shape (batch, length), 1 for real tokens and 0 for padding.
+    """
+    (states,) = float32(states)
+    weights = mask.to(states.dtype)[:, :, None]
+    return (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
 
 def same_shape(student: Tensor, teacher: Tensor, *, what: str, advice: str) -> None:

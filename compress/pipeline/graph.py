@@ -125,8 +125,10 @@ class _Checks:
         if gates.against is not None:
             yield from self._reference((*loc, "against"), gates.against, Model, index)
         task = task_of(self._stages, step.name)
+        own = step.own_figures()
         for kind, figure, _ in gates.limits():
-            message = self._about_gate(kind, figure, task, has_other=gates.against is not None)
+            about = self._about_gate(kind, figure, task, has_other=gates.against is not None)
+            message = _about_own(kind, figure) if figure in own else about
             if message is not None:
                 yield Problem((*loc, kind, figure), message)
 
@@ -173,6 +175,13 @@ class _Checks:
     def _is_model(self, name: str) -> bool:
         makes = self._makes[name]
         return makes is None or makes.runtime is not None
+
+
+def _about_own(kind: str, figure: str) -> str | None:
+    """What is wrong with a limit on a figure that the stage itself writes: no other stage has it."""
+    if kind in AGAINST_ANOTHER:
+        return f"'{figure}' is a figure of this stage alone and has no {kind}: use min or max"
+    return None
 
 
 def _makes(stage: Step | Broken) -> type[Artifact] | None:

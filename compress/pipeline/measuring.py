@@ -41,7 +41,11 @@ class Measuring:
         answers = self._answers(outcome, outcome, progress)
         for note in answers.notes:
             progress.warn(f"{outcome.step.name}: {note}")
-        outcome.measures = answers.figures.model_copy(update={"size_mb": size_of(model, self.bases)})
+        own = {name: FigureEntry(value=value) for name, value in model.manifest.figures.items()}
+        metrics = {**answers.figures.metrics, **own}
+        outcome.measures = answers.figures.model_copy(
+            update={"size_mb": size_of(model, self.bases), "metrics": metrics}
+        )
         for other in self._others(outcome.step):
             theirs = self._answers(other, outcome, progress)
             entry = compared(answers, theirs, model, against=other.step.name, store=self.store)

@@ -10,6 +10,7 @@ from compress.chain.provenance import now, provenance
 from compress.chain.store import Store
 from compress.errors import ConfigurationError
 from compress.extras import require
+from compress.openmp import spin_briefly
 from compress.pipeline.check import load_checked
 from compress.pipeline.publishing import publish
 from compress.pipeline.recording import Recording
@@ -51,6 +52,7 @@ def run_file(
     for warning in loaded.warnings:
         recording.warn(warning)
     require("train")
+    spin_briefly()
     started, clock = now(), time.perf_counter()
     runner = Runner(loaded.spec, store=Store(store, progress=recording), progress=recording, again_from=again_from)
     runner.run()

@@ -1,4 +1,4 @@
-"""Which nodes of a graph read constant float weights: what dynamic quantization must not leave. Knows no scheme."""
+"""Which nodes of a graph read constant float weights: what quantization must not leave. Knows no scheme."""
 
 import math
 from collections import Counter
@@ -8,8 +8,12 @@ from dataclasses import dataclass
 import onnx
 from onnx import TensorProto
 
-PRODUCTS = frozenset({"MatMul", "Gemm", "FusedMatMul", "FusedGemm", "Attention", "MatMulNBits"})
-LOOKUPS = frozenset({"Gather", "EmbedLayerNormalization"})
+PRODUCTS = frozenset({"MatMul", "Gemm", "FusedMatMul", "FusedGemm", "Attention"})
+LOOKUPS = frozenset({"Gather", "Slice", "EmbedLayerNormalization"})
+QUANTIZED = frozenset({
+    "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "MatMulNBits", "MatMulBnb4", "QLinearMatMul",
+    "QGemm", "QAttention", "ConvInteger", "QLinearConv", "GatherBlockQuantized", "DequantizeLinear",
+})  # fmt: skip
 PASSES = frozenset({"Transpose", "Reshape", "Identity", "Cast", "Squeeze", "Unsqueeze", "DequantizeLinear"})
 FLOATS = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE})
 
@@ -41,6 +45,11 @@ def activation_products(model: onnx.ModelProto) -> int:
     return sum(node.op_type in PRODUCTS and node.output[0] not in weighted for node in model.graph.node)
 
 
+def quantized_operators(model: onnx.ModelProto) -> dict[str, int]:
+    """Nodes that show that a model is quantized already, by operator."""
+    return dict(Counter(node.op_type for node in model.graph.node if node.op_type in QUANTIZED))
+
+
 def by_operator(found: list[Weighted]) -> dict[str, int]:
     """How many of each operator."""
     return dict(Counter(one.operator for one in found))
@@ -57,7 +66,7 @@ def _weighted(model: onnx.ModelProto) -> Iterator[Weighted]:
     made_by = {name: node for node in model.graph.node for name in node.output}
     for node in model.graph.node:
         # the indices of a lookup are no weights
-        read = node.input[:1] if node.op_type == "Gather" else node.input
+        read = node.input[:1] if node.op_type in {"Gather", "Slice"} else node.input
         if node.op_type not in PRODUCTS | LOOKUPS:
             continue
         for name in read:

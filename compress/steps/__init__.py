@@ -14,10 +14,11 @@ from compress.steps.finetune import Finetune
 from compress.steps.finetune_lora import FinetuneLora
 from compress.steps.load_data import LoadData
 from compress.steps.merge_lora import MergeLora
+from compress.steps.prune import Prune
 from compress.steps.quantize import Quantize
 
 AnyStep = Annotated[
-    LoadData | Finetune | FinetuneLora | MergeLora | Distill | ExportOnnx | Quantize | Bundle,
+    LoadData | Finetune | FinetuneLora | MergeLora | Distill | Prune | ExportOnnx | Quantize | Bundle,
     Field(discriminator="step"),
 ]
 

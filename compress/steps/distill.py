@@ -1,176 +1,193 @@
-"""`distill`: a student learns from a teacher's answers, and from what goes on inside it."""
+"""`distill`: a student learns from a teacher's answers, and from what goes on inside it; from several, in phases."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from compress.chain.artifacts import Checkpoint, Dataset
 from compress.chain.step import Input, Step, Workspace
-from compress.errors import DataError, StepError
-from compress.steps.objectives import (
+from compress.steps.augmentation import Augmentation, augmented
+from compress.steps.distillation.checks import (
+    check_data,
+    check_teachers,
+    check_tokens,
+    check_training,
+    check_unlabelled,
+)
+from compress.steps.distillation.objectives import (
     COMPARES_TOKENS,
-    HardLabels,
-    Logits,
     Objective,
-    bound,
+    Objectives,
     default_objectives,
 )
+from compress.steps.distillation.phases import Phase
+from compress.steps.distillation.teachers import Teacher, Teachers, open_teachers
 from compress.steps.student import Made, Student, make_student
 from compress.steps.trained import labelled, last_good_kept
 from compress.training.options import Training
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
-    from compress.distillation.teacher_outputs import RowsOf
-
-TRAIN = "train"
+    from compress.distillation import phases as knowledge
 
 
 class Distill(Step):
-    """Train a small student on the teacher's answers."""
+    """Train a small student on the answers of a teacher, or of several."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["teacher"]}, {"required": ["teachers"]}]})
     trains: ClassVar[bool] = True
 
     step: Literal["distill"]
-    teacher: Input[Checkpoint]
-    """The stage whose model is learned from."""
+    teacher: Input[Checkpoint] | None = None
+    """The stage whose model is learned from; or give `teachers`."""
+    teachers: Annotated[list[Teacher], Field(min_length=1, max_length=16)] | None = None
+    """Several, each with its weight: the student learns the mean of their answers. `layers` are those of the first."""
     data: Input[Dataset]
     """The stage that made the labelled data set; its labels are the teacher's."""
     student: Student
     """What learns: some of the teacher's layers, another pretrained model, or an earlier stage's."""
-    objectives: Annotated[list[Objective], Field(min_length=1, max_length=32)] = Field(
-        default_factory=default_objectives
-    )
-    """What the student is drawn to; the loss is their weighted sum."""
+    objectives: Objectives | None = None
+    """What the student is drawn to; the loss is their weighted sum. By default 0.9 logits and 0.1 hard_labels."""
+    phases: Annotated[list[Phase], Field(min_length=1, max_length=16)] | None = None
+    """Instead of `objectives`: several in turn, such as what goes on inside first, then the answers."""
     unlabelled: Input[Dataset] | None = None
     """Further text: the teacher answers its train split; hard labels leave it out."""
+    augmentation: Annotated[list[Augmentation], Field(min_length=1, max_length=16)] | None = None
+    """Further rows made by changing the texts of `data`: the teacher answers them, hard labels leave them out."""
     training: Training = Training()
     """How it is trained; what is left out is chosen by strategy and number of rows."""
     max_length: int | None = Field(default=None, ge=2, le=8192)
-    """Tokens that the student reads, special ones included; by default as many as the teacher."""
+    """Tokens that the student reads, special ones included; by default as many as the first teacher."""
+
+    @model_validator(mode="after")
+    def _one_word_each(self) -> Self:
+        if (self.teacher is None) == (self.teachers is None):
+            found = {"found": "none of them" if self.teacher is None else "both"}
+            raise PydanticCustomError("teachers", "needs exactly one of `teacher`, `teachers`; found {found}", found)
+        if self.phases is not None and self.objectives is not None:
+            message = "needs either `objectives` or `phases`, found both: put the objectives into the phases"
+            raise PydanticCustomError("phases", message)
+        if self.phases and self.training != Training() and all(phase.training is not None for phase in self.phases):
+            message = "`training` has no effect: every one of `phases` has its own; leave it out"
+            raise PydanticCustomError("phases", message)
+        return self
 
     @model_validator(mode="after")
     def _every_word_has_an_effect(self) -> Self:
-        if self.unlabelled is not None and all(isinstance(one, HardLabels) for one in self.objectives):
-            message = "`unlabelled` text teaches nothing by hard_labels alone: add another objective, such as logits"
-            raise PydanticCustomError("unlabelled", message)
-        if self.training.label_smoothing or self.training.class_weights is not None:
-            message = (
-                "`label_smoothing` and `class_weights` of `training` have no part in distill: "
-                "the objective hard_labels has a label_smoothing of its own"
-            )
-            raise PydanticCustomError("training", message)
+        check_teachers(self.all_teachers(), self.all_objectives())
+        check_training(self.all_phases())
+        if self.unlabelled is not None:
+            check_unlabelled(self.all_objectives())
+        if self.augmentation is not None:
+            check_unlabelled(self.all_objectives(), word="augmentation")
         return self
 
+    def all_teachers(self) -> list[Teacher]:
+        """The one, or the several."""
+        return self.teachers or [Teacher(stage=self.teacher)]  # type: ignore[arg-type]  # one of both is there
+
+    def all_phases(self) -> list[Phase]:
+        """The one, or the several, each with its training."""
+        said = self.phases or [Phase(objectives=self.objectives or default_objectives())]
+        return [phase.model_copy(update={"training": phase.training or self.training}) for phase in said]
+
+    def all_objectives(self) -> list[Objective]:
+        """Of all phases."""
+        return [one for phase in self.all_phases() for one in phase.objectives]
+
     def run(self, workspace: Workspace) -> Checkpoint:
-        """Make the student, let the teacher answer once, train, keep the best state by validation."""
-        from compress.distillation.train import Texts, train_student
-        from compress.models.load import check_vocabulary, load_checkpoint, save_checkpoint
+        """Make the student, let the teachers answer once, train phase by phase."""
+        data = labelled(workspace.load(self.data), stage=self.data.stage)
+        unlabelled = None if self.unlabelled is None else workspace.load(self.unlabelled)
+        teachers = self._open_teachers(workspace)
+        check_data(teachers, data, unlabelled)
+        max_length = self.max_length or teachers.artifacts[0].manifest.max_length
+        made = make_student(self.student, workspace, teachers.artifacts[0], teachers.first, data=data)
+        self._check(made, teachers, data, workspace, max_length=max_length)
+        further = [] if unlabelled is None else [unlabelled]
+        details = self._train(made, teachers, data, further, workspace, max_length=max_length)
+        teachers.artifacts[0].manifest.derived(
+            kind="Checkpoint", step=self.step, digest=teachers.artifacts[0].digest, details=details,
+            lineage=teachers.lineage(self.step), max_length=max_length, dataset=data.digest,
+            parameters=made.model.num_parameters(), **made.origin,
+        ).write(workspace.out)  # fmt: skip
+        return Checkpoint(workspace.out, "")
+
+    def _open_teachers(self, workspace: Workspace) -> Teachers:
+        """All of them; those that an objective compares token by token stay in memory."""
+        said = self.all_teachers()
+        compared = [one for one in self.all_objectives() if isinstance(one, COMPARES_TOKENS)]
+        watched = {said[0].stage.stage if one.teacher is None else one.teacher.stage for one in compared}
+        return open_teachers(said, workspace, watched=watched)
+
+    def _check(self, made: Made, teachers: Teachers, data: Dataset, workspace: Workspace, *, max_length: int) -> None:
+        """Raises: StepError, ModelError: for what does not fit together, before anything is answered or trained."""
+        from compress.distillation.train import check_phases
+        from compress.models.load import check_vocabulary
         from compress.models.positions import check_length
 
-        teacher, data = workspace.load(self.teacher), labelled(workspace.load(self.data), stage=self.data.stage)
-        unlabelled = None if self.unlabelled is None else workspace.load(self.unlabelled)
-        _check_data(teacher, data, unlabelled)
-        max_length = self.max_length or teacher.manifest.max_length
-        teacher_model = load_checkpoint(teacher.path)
-        made = make_student(self.student, workspace, teacher, teacher_model)
         check_vocabulary(made.model, made.tokenizer)
         check_length(made.model.config, max_length)
-        self._check_tokens(made, teacher, teacher_model, data, max_length)
-        task, labels = teacher.manifest.task, teacher.manifest.labels
+        check_tokens(self.all_objectives(), made, teachers, data, max_length=max_length)
+        check_phases(made.model, self._bindings(teachers), teachers=teachers.live, seed=workspace.seed)
+
+    def _augmented(
+        self, made: Made, teachers: Teachers, data: Dataset, workspace: Workspace, *, max_length: int
+    ) -> list[Dataset]:
+        """The changed rows, if any are asked for."""
+        from compress.models.load import load_tokenizer
+
+        if self.augmentation is None:
+            return []
+        tokenizers = [made.tokenizer, *(load_tokenizer(one.path) for one in teachers.artifacts)]
+        return [augmented(self.augmentation, data, workspace, tokenizers=tokenizers, max_length=max_length)]
+
+    def _train(
+        self,
+        made: Made,
+        teachers: Teachers,
+        data: Dataset,
+        further: Sequence[Dataset],
+        workspace: Workspace,
+        *,
+        max_length: int,
+    ) -> dict[str, Any]:
+        """Let the teachers answer, train and save; what was found, for the manifest."""
+        from compress.distillation.rows import Texts
+        from compress.distillation.train import train_student
+        from compress.models.load import save_checkpoint
+        from compress.steps.distillation.answers import kept_answers
 
         def save(folder: Path) -> None:
             save_checkpoint(made.model, made.tokenizer, folder, max_length=max_length)
 
-        texts = Texts(data.path, None if unlabelled is None else unlabelled.path, task, labels, max_length)
+        further = [*further, *self._augmented(made, teachers, data, workspace, max_length=max_length)]
+        manifest = teachers.artifacts[0].manifest
+        texts = Texts(data.path, tuple(one.path for one in further), manifest.task, manifest.labels, max_length)
         with last_good_kept(workspace, save):
-            details = train_student(
-                made.model, made.tokenizer, texts, teacher=teacher_model, training=self.training, seed=workspace.seed,
-                terms=lambda ours, theirs: bound(
-                    self.objectives, student=made.model, teacher=teacher_model, ours=ours, theirs=theirs, task=task
-                ),
-                kept=self._kept(workspace, teacher, data, unlabelled), progress=workspace.progress,
-                description=self.name,
+            found = train_student(
+                made.model, made.tokenizer, texts, phases=self._bindings(teachers), teachers=teachers.live,
+                kept=kept_answers(self.all_objectives(), workspace, teachers, [data, *further]),
+                seed=workspace.seed, progress=workspace.progress, description=self.name,
             )  # fmt: skip
         save(workspace.out)
-        teacher.manifest.derived(
-            kind="Checkpoint", step=self.step, digest=teacher.digest, details={"student": made.details, **details},
-            max_length=max_length, dataset=data.digest, parameters=made.model.num_parameters(), **made.origin,
-        ).write(workspace.out)  # fmt: skip
-        return Checkpoint(workspace.out, "")
+        made_of = {} if self.augmentation is None else {"augmentation": further[-1].manifest.details}
+        several = {"teachers": teachers.details()} if len(teachers.artifacts) > 1 else {}
+        return {"student": made.details, **made_of, **several, **found}
 
-    def _check_tokens(
-        self, made: Made, teacher: Checkpoint, teacher_model: "PreTrainedModel", data: Dataset, max_length: int
-    ) -> None:
-        """Raises: StepError, ModelError: when an objective compares token by token and the models see other tokens."""
-        from compress.data.rows import load_split, spread, texts_of
-        from compress.distillation.tokens import SAMPLE, difference
-        from compress.models.load import load_tokenizer
-        from compress.models.positions import check_length
+    def _bindings(self, teachers: Teachers) -> "list[knowledge.Phase]":
+        """The phases as the distillation knows them."""
+        from compress.distillation import phases as knowledge
+        from compress.steps.distillation.binding import bound
 
-        kinds = [one.kind for one in self.objectives if isinstance(one, COMPARES_TOKENS)]
-        if not kinds:
-            return
-        check_length(teacher_model.config, max_length)  # it runs on the student's tokens
-        rows = load_split(data.path, TRAIN)
-        texts = texts_of(spread(rows, SAMPLE))
-        found = difference(made.tokenizer, load_tokenizer(teacher.path), texts, max_length=max_length)
-        if found is not None:
-            raise StepError(
-                f"objectives: {' and '.join(kinds)} compare token by token, but {found}. Take a student with the "
-                "teacher's tokenizer, or only the objectives logits and hard_labels."
-            )
+        said, task = self.all_phases(), teachers.artifacts[0].manifest.task
 
-    def _kept(
-        self, workspace: Workspace, teacher: Checkpoint, data: Dataset, unlabelled: Dataset | None
-    ) -> "RowsOf | None":
-        """The teacher's logits for the training rows, the unlabelled after the others; None when nobody asks."""
-        if not any(isinstance(one, Logits) for one in self.objectives):
-            return None
-        from compress.distillation.teacher_outputs import RowsOf, read_teacher_logits
+        def bind(phase: Phase) -> "knowledge.Binding":
+            return lambda ours, theirs: bound(phase.objectives, teachers=teachers, ours=ours, theirs=theirs, task=task)
 
-        sources = [data] if unlabelled is None else [data, unlabelled]
-        return RowsOf([read_teacher_logits(_answered(workspace, teacher, source)) for source in sources])
-
-
-def _answered(workspace: Workspace, teacher: Checkpoint, source: Dataset) -> Path:
-    """The kept folder with the teacher's logits for the training rows, made once.
-
-    The teacher reads as far as it was trained to, however short the student reads: its best answer is what is learned.
-    """
-
-    def build(folder: Path) -> None:
-        from compress.data.rows import load_split
-        from compress.distillation.teacher_outputs import write_teacher_logits
-        from compress.inference.text_encoder import TextEncoder
-        from compress.inference.torch_predictor import open_torch
-
-        write_teacher_logits(
-            open_torch(teacher.path, threads=0), TextEncoder.load(teacher.path, max_length=length),
-            load_split(source.path, TRAIN), folder, progress=workspace.progress,
-        )  # fmt: skip
-
-    length = teacher.manifest.max_length
-    said = {
-        "what": "teacher logits", "version": 1, "teacher": teacher.digest, "data": source.digest,
-        "max_length": length, "split": TRAIN,
-    }  # fmt: skip
-    return workspace.cached(said, build)
-
-
-def _check_data(teacher: Checkpoint, data: Dataset, unlabelled: Dataset | None) -> None:
-    """Raises: DataError: when task, labels or the number of texts a row do not fit the teacher."""
-    ours, theirs = data.manifest, teacher.manifest
-    if (ours.task, ours.labels) != (theirs.task, theirs.labels):
-        raise DataError(
-            f"data: it is for {ours.task} with labels {', '.join(ours.labels)}, the teacher for {theirs.task} with "
-            f"labels {', '.join(theirs.labels)}: distill on data with the teacher's labels."
-        )
-    if unlabelled is not None and unlabelled.manifest.text_columns != ours.text_columns:
-        raise DataError(
-            f"unlabelled: its rows have {unlabelled.manifest.text_columns} text(s), those of data {ours.text_columns}: "
-            "both need the same."
-        )
+        return [
+            knowledge.Phase(bind(one), one.training or self.training, keep=one.kept_state(final=one is said[-1]))
+            for one in said
+        ]

@@ -1,16 +1,19 @@
 """What the student of `distill` is, as YAML says it: exactly one of three words; and how it comes to be.
 
-One model with three optional words, not a union of three models: so a misspelt word is one error with a did-you-mean
-and two words are one sentence, instead of three times what each shape would have wanted.
+`layers` may come with words that make the student narrower than its teacher.
+
+One model with optional words, not a union of three models: so a misspelt word is one error with a did-you-mean and two
+words are one sentence, instead of three times what each shape would have wanted.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from compress.chain.artifacts import Checkpoint
+from compress.chain.artifacts import Checkpoint, Dataset
 from compress.chain.digests import Digests
 from compress.chain.outside import ModelSource
 from compress.chain.step import Input, Workspace
@@ -21,29 +24,54 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 WORDS = ("layers", "base", "stage")
+NARROW = ("hidden", "heads", "neurons")
 
 Layer = Annotated[int, Field(ge=0, lt=1000)]
 Count = Annotated[int, Field(ge=1, le=1000)]
 Chosen = Annotated[list[Layer], Field(min_length=1, max_length=1000)]
 
 
-def _count_or_list(value: object) -> str:
-    """Which of the two was meant, so that a mistake is reported once."""
+class Choice(Frozen):
+    """How many of the teacher's layers, and by what they are chosen."""
+
+    keep: Count
+    """How many layers the student takes."""
+    by: Literal["importance", "spread"] = "importance"
+    """`importance`: those that are missed most on the validation rows; `spread`: evenly, the first and the last too."""
+    rows: int = Field(default=1000, ge=1, le=1_000_000)
+    """Labelled validation rows that each measurement of importance reads, spread evenly over the split."""
+
+
+def _shape_of(value: object) -> str:
+    """Which of the three was meant, so that a mistake is reported once."""
+    if isinstance(value, (Mapping, Choice)):
+        return "choice"
     return "list" if isinstance(value, (list, tuple)) else "count"
 
 
-CountOrChosen = Annotated[
-    Annotated[Count, Tag("count")] | Annotated[Chosen, Tag("list")], Discriminator(_count_or_list)
+Layers = Annotated[
+    Annotated[Count, Tag("count")] | Annotated[Chosen, Tag("list")] | Annotated[Choice, Tag("choice")],
+    Discriminator(_shape_of),
 ]
 
 
 class Student(Frozen):
-    """`{layers: 3}`, `{layers: [0, 2, 5]}`, `{base: SOURCE}` or `{stage: NAME}`."""
+    """`{layers: 3}`, `{layers: [0, 2, 5]}`, `{layers: 3, hidden: 192}`, `{base: SOURCE}` or `{stage: NAME}`."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [word]} for word in WORDS]})
 
-    layers: CountOrChosen | None = None
-    """Of the teacher: how many, evenly spread with the first and the last (6 → 3 is 0, 2, 5); or which, from 0."""
+    layers: Layers | None = None
+    """Of the teacher: how many, evenly spread (6 → 3 is 0, 2, 5); or which, from 0; or `{keep: 3, by: importance}`."""
+    hidden: int | None = Field(default=None, ge=1, le=65536)
+    """Width of the student's states, up to the teacher's; the weights are projected from the teacher's."""
+    heads: int | None = Field(default=None, ge=1, le=1024)
+    """Attention heads, by which `hidden` is divisible; by default as many as keep the teacher's head size."""
+    neurons: int | None = Field(default=None, ge=1, le=262144)
+    """Width of the feed-forward part; by default the teacher's in proportion to `hidden`."""
+    projection: Literal["pca", "coordinates"] = "pca"
+    """Of a narrower student: the directions with most variance, or the single coordinates with most."""
+    initial: Literal["projected", "random"] = "projected"
+    """What a narrower student's weights are before training; `random` is there to show the gain."""
     base: ModelSource | None = None
     """Any other pretrained model: a path, `package:NAME/FOLDER` or `hub:ORG/NAME@REVISION`; it gets a new head."""
     stage: Input[Checkpoint] | None = None
@@ -55,6 +83,20 @@ class Student(Frozen):
         if len(said) != 1:
             found = {"found": " and ".join(said) or "none of them"}
             raise PydanticCustomError("student", "needs exactly one of `layers`, `base`, `stage`; found {found}", found)
+        narrow = [word for word in NARROW if getattr(self, word) is not None]
+        if narrow and self.layers is None:
+            found = {"found": narrow[0], "other": said[0]}
+            raise PydanticCustomError(
+                "student", "`{found}` goes with `layers`, not with `{other}`: leave it out", found
+            )
+        if not narrow and (self.projection, self.initial) != ("pca", "projected"):
+            message = "`projection` and `initial` are of a narrower student: add `hidden`, `heads` or `neurons`"
+            raise PydanticCustomError("student", message)
+        if self.initial == "random" and self.projection != "pca":
+            raise PydanticCustomError("student", "`projection` has no effect with `initial: random`: leave it out")
+        if self.hidden and self.heads and self.hidden % self.heads:
+            found = {"hidden": str(self.hidden), "heads": str(self.heads)}
+            raise PydanticCustomError("student", "hidden {hidden} is not divisible by its {heads} heads", found)
         if isinstance(self.layers, list) and self.layers != sorted(set(self.layers)):
             raise PydanticCustomError("layers", "needs layers in rising order, each once; the bottom one is 0")
         return self
@@ -72,28 +114,30 @@ class Made:
     """Where it came from, for people."""
 
 
-def make_student(student: Student, workspace: Workspace, teacher: Checkpoint, model: "PreTrainedModel") -> Made:
-    """The student that `student` names, with the teacher's labels; `model` is the teacher's.
+def make_student(
+    student: Student, workspace: Workspace, teacher: Checkpoint, model: "PreTrainedModel", *, data: Dataset
+) -> Made:
+    """The student that `student` names, with the teacher's labels.
+
+    Args:
+        student: as YAML says it.
+        workspace: of the running step.
+        teacher: whose labels it has and whose layers it may take.
+        model: the teacher's; it stays as it is.
+        data: the labelled data: its validation split judges layers, its training texts fit a narrower student.
 
     Raises: ModelError: when it cannot be made; DataError: when an earlier stage's model has other labels.
     """
+    from compress.models.load import load_tokenizer
+
     if student.base is not None:
         return _from_base(student.base, teacher, seed=workspace.seed)
     if student.stage is not None:
         return _from_stage(workspace.load(student.stage), teacher)
-    assert student.layers is not None
-    return _from_layers(student.layers, teacher, model)
+    from compress.steps.student_layers import from_layers
 
-
-def _from_layers(layers: int | list[int], teacher: Checkpoint, model: "PreTrainedModel") -> Made:
-    from compress.distillation.layers import encoder_layers
-    from compress.distillation.student import layers_chosen, student_from_layers
-    from compress.models.load import load_tokenizer
-
-    available = len(encoder_layers(model))
-    chosen = layers_chosen(available, layers)
-    details = {"teacher_layers": available, "layers": list(chosen)}
-    return Made(student_from_layers(model, chosen), load_tokenizer(teacher.path), {}, details)
+    made, details = from_layers(student, workspace, teacher, model, data=data)
+    return Made(made, load_tokenizer(teacher.path), {}, details)
 
 
 def _from_base(base: ModelSource, teacher: Checkpoint, *, seed: int) -> Made:

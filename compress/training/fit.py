@@ -10,19 +10,22 @@ from pathlib import Path
 import datasets
 import numpy as np
 from torch import nn
+from transformers import TrainerState
 
 from compress.errors import TrainingError
 from compress.models.silence import quiet
 from compress.progress import Progress
 from compress.task import Task
+from compress.training.constraint import Constraint
 from compress.training.defaults import Plan
+from compress.training.frozen_weights import frozen_rounded_once
 from compress.training.losses import LossFunction, Targets, class_weights, supervised
 from compress.training.precision import computed_in
 from compress.training.report import FitReport
 from compress.training.together import Together
 from compress.training.tokenise import Collate
 from compress.training.trainer import CheckedTrainer
-from compress.training.validation import Majority, majority_of, no_better
+from compress.training.validation import majority_of, no_better
 from compress.training.watch import Best, Watch
 from compress.tuning.trainable import trainable_parameters
 
@@ -40,6 +43,7 @@ def fit(
     folder: Path,
     loss: LossFunction | None = None,
     extra: nn.Module | None = None,
+    constraint: Constraint | None = None,
     progress: Progress,
     description: str,
 ) -> FitReport:
@@ -60,40 +64,54 @@ def fit(
         folder: scratch; nothing is left in it.
         loss: (model, batch with `labels` and `row`) → (loss, logits); None: the task's.
         extra: parameters that train along and are not part of the model (learned projections).
+        constraint: made to hold after each step; a state before it holds is not kept as the best.
         progress: told steps, with the loss.
         description: what the bar is called.
 
     Raises: TrainingError when nothing trains, labels are missing, or the loss is not finite (`LossNotFiniteError`:
         the model then has its best state so far).
     """
-    trainable = trainable_parameters(model)
-    targets = _targets(train)
-    loss = loss or _loss_of(targets, plan, task=task, labels=labels)
-    together, best = Together(model, loss, extra), Best(model)
+    trainable, targets = trainable_parameters(model), _targets(train)
+    together = Together(model, loss or _loss_of(targets, plan, task=task, labels=labels), extra)
+    if constraint is not None:
+        constraint.begin(plan.steps)
     with progress.track(description, plan.steps) as advance, quiet():
-        watch = Watch(best, plan=plan, task=task, validated=validation is not None, advance=advance)
+        watch = Watch(
+            Best(model), plan=plan, task=task, validated=validation is not None, advance=advance, constraint=constraint
+        )
         trainer = CheckedTrainer(
             together, train=train, validation=validation, collate=collate, plan=plan, task=task, seed=seed,
             folder=folder, watch=watch,
         )  # fmt: skip
-        try:
-            trainer.train()
-        finally:
-            best.restore()
-            model.zero_grad(set_to_none=True)
-            together.to("cpu").eval()
-    state, majority = trainer.state, _majority(targets, validation, task=task)
-    report = FitReport(
-        steps=state.global_step, epochs=round(float(state.epoch or 0), 4),
-        best_step=state.global_step if best.step is None else best.step, learning_rate=plan.learning_rate,
-        batch_size=plan.batch_size, precision=computed_in(plan.precision), trainable_parameters=trainable,
-        majority=majority.share, curve=watch.points(),
-    )  # fmt: skip
-    warning = no_better(best.figures, majority, task=task) if best.figures else None
+        _run(trainer, together, watch.best, plan)
+    majority = majority_of(targets, None if validation is None else _targets(validation), task=task)
+    report = _report(trainer.state, watch, plan, trainable=trainable, majority=majority.share)
+    warning = no_better(watch.best.figures, majority, task=task) if watch.best.figures else None
     if warning is not None:
         report.warnings.append(warning)
         progress.warn(f"{description}: {warning}")
     return report
+
+
+def _run(trainer: CheckedTrainer, together: Together, best: Best, plan: Plan) -> None:
+    """Train; whatever happens, the model has its best state afterwards and holds no gradients."""
+    try:
+        with frozen_rounded_once(together.model, computed_in(plan.precision)):
+            trainer.train()
+    finally:
+        best.restore()
+        together.model.zero_grad(set_to_none=True)
+        together.to("cpu").eval()
+
+
+def _report(state: TrainerState, watch: Watch, plan: Plan, *, trainable: int, majority: float | None) -> FitReport:
+    best_step = watch.best.step
+    return FitReport(
+        steps=state.global_step, epochs=round(float(state.epoch or 0), 4),
+        best_step=state.global_step if best_step is None else best_step, learning_rate=plan.learning_rate,
+        batch_size=plan.batch_size, precision=computed_in(plan.precision), trainable_parameters=trainable,
+        majority=majority, curve=watch.points(),
+    )  # fmt: skip
 
 
 def _loss_of(targets: Targets | None, plan: Plan, *, task: Task, labels: Sequence[str]) -> LossFunction:
@@ -106,7 +124,3 @@ def _loss_of(targets: Targets | None, plan: Plan, *, task: Task, labels: Sequenc
 
 def _targets(rows: datasets.Dataset) -> Targets | None:
     return np.asarray(rows.with_format("numpy")["labels"][:]) if "labels" in rows.column_names else None
-
-
-def _majority(targets: Targets | None, validation: datasets.Dataset | None, *, task: Task) -> Majority:
-    return majority_of(targets, None if validation is None else _targets(validation), task=task)

@@ -25,12 +25,8 @@ def inputs_of(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in batch.items() if name not in NOT_INPUTS}
 
 
-task_loss = hard_labels_loss
-"""The same loss as in distillation."""
-
-
 def supervised(*, task: Task, weights: Tensor | None = None, label_smoothing: float = 0.0) -> LossFunction:
-    """`task_loss` as a loss function of model and batch.
+    """`hard_labels_loss` as a loss function of model and batch.
 
     Raises: TrainingError when a regression is to be smoothed.
     """
@@ -40,7 +36,7 @@ def supervised(*, task: Task, weights: Tensor | None = None, label_smoothing: fl
         logits: Tensor = model(**inputs_of(batch)).logits
         on_device = None if weights is None else weights.to(logits.device)
         labels = batch["labels"]
-        return task_loss(logits, labels, task=task, weights=on_device, label_smoothing=label_smoothing), logits
+        return hard_labels_loss(logits, labels, task=task, weights=on_device, label_smoothing=label_smoothing), logits
 
     return loss
 

@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import datasets
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
@@ -11,6 +12,7 @@ from compress.models.load import check_vocabulary
 from compress.models.positions import check_length
 from compress.progress import Progress
 from compress.task import Task
+from compress.training.constraint import Constraint
 from compress.training.defaults import Strategy, plan
 from compress.training.fit import fit
 from compress.training.options import Training
@@ -30,6 +32,7 @@ def supervise(
     task: Task,
     labels: tuple[str, ...],
     seed: int,
+    constraint: Constraint | None = None,
     progress: Progress,
     description: str,
 ) -> FitReport:
@@ -46,6 +49,7 @@ def supervise(
         task: of the data.
         labels: of the data.
         seed: of order and dropout.
+        constraint: made to hold after each step (`fit`).
         progress: told steps, and when there is nothing to validate on.
         description: what the bar is called.
 
@@ -54,16 +58,24 @@ def supervise(
     check_vocabulary(base, tokenizer)
     check_length(base.config, max_length)
     with tempfile.TemporaryDirectory(prefix="compress-") as scratch:
-        train, validation = (
-            tokenised_split(data, split, tokenizer, max_length=max_length, folder=Path(scratch))
-            for split in ("train", "validation")
-        )
-        if train is None:
-            raise TrainingError("the data set has no training rows.")
+        train, validation = _rows(data, tokenizer, max_length=max_length, folder=Path(scratch))
         if validation is None:
             progress.warn(f"{description}: no validation rows, so the last state is kept and nothing stops it early.")
         return fit(
             model, train=train, validation=validation, collate=collator(tokenizer),
             plan=plan(training, strategy=strategy, rows=len(train)), task=task, labels=labels, seed=seed,
-            folder=Path(scratch), progress=progress, description=description,
+            folder=Path(scratch), constraint=constraint, progress=progress, description=description,
         )  # fmt: skip
+
+
+def _rows(
+    data: Path, tokenizer: PreTrainedTokenizerFast, *, max_length: int, folder: Path
+) -> tuple[datasets.Dataset, datasets.Dataset | None]:
+    """The tokens of the training rows and of the validation rows, if there are any."""
+    train, validation = (
+        tokenised_split(data, split, tokenizer, max_length=max_length, folder=folder)
+        for split in ("train", "validation")
+    )
+    if train is None:
+        raise TrainingError("the data set has no training rows.")
+    return train, validation

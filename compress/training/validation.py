@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from compress.objectives.hard_labels import hard_labels_loss
 from compress.task import Task
-from compress.training.losses import Targets, task_loss
+from compress.training.losses import Targets
 
 SCORES: Mapping[Task, str] = {
     "text-classification": "accuracy",
@@ -24,7 +25,7 @@ Z_95 = 1.96
 
 def validation_figures(logits: Targets, targets: Targets, *, task: Task) -> dict[str, float]:
     """`loss`, and the task's score under its name."""
-    loss = float(task_loss(torch.as_tensor(logits), torch.as_tensor(targets), task=task))
+    loss = float(hard_labels_loss(torch.as_tensor(logits), torch.as_tensor(targets), task=task))
     figures = {"loss": _short(loss)}
     if task == "text-classification":
         figures["accuracy"] = _short(float((np.argmax(logits, axis=-1) == targets).mean()))

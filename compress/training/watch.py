@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from compress.progress import Advance
 from compress.task import Task
+from compress.training.constraint import Constraint
 from compress.training.defaults import Plan
 from compress.training.validation import rank_of
 
@@ -44,11 +45,20 @@ class Best:
 
 
 class Watch(TrainerCallback):
-    """Advances the bar, asks for validation, keeps the best, stops early, and collects the curve."""
+    """Advances the bar, holds the constraint, asks for validation, keeps the best, stops early, collects the curve."""
 
-    def __init__(self, best: Best, *, plan: Plan, task: Task, validated: bool, advance: Advance) -> None:
+    def __init__(
+        self,
+        best: Best,
+        *,
+        plan: Plan,
+        task: Task,
+        validated: bool,
+        advance: Advance,
+        constraint: Constraint | None = None,
+    ) -> None:
         self.best, self._plan, self._task = best, plan, task
-        self._validated, self._advance = validated, advance
+        self._validated, self._advance, self._constraint = validated, advance, constraint
         self._without_better = 0
         self.loss: float = 0.0
         self.curve: dict[int, dict[str, Any]] = {}
@@ -58,6 +68,8 @@ class Watch(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
         """One optimiser step is made."""
+        if self._constraint is not None:
+            self._constraint.after_step(state.global_step)
         if state.is_world_process_zero:
             self._advance(1, note=f"loss {self.loss:.3f}")
         due = state.global_step % self._plan.evaluate_every == 0 or state.global_step >= state.max_steps
@@ -82,6 +94,8 @@ class Watch(TrainerCallback):
             if name.removeprefix(PREFIX) in ("loss", "accuracy", "f1_micro")
         }
         self._point(state)["validation"] = figures
+        if self._constraint is not None and state.global_step < self._constraint.holds_from:
+            return control
         if self.best.step is None or rank_of(figures, task=self._task) > rank_of(self.best.figures, task=self._task):
             self.best.keep(state.global_step, figures)
             self._without_better = 0

@@ -55,3 +55,25 @@ def test_a_graph_without_logits_says_what_it_answers(tmp_path):
     save(tmp_path, answers="embedding")
     with pytest.raises(ModelError, match="the graph answers embedding"):
         open_onnx(tmp_path, threads=1)
+
+
+def test_a_graph_without_mask_sees_no_padding_and_rows_of_one_length_together(tmp_path):
+    """It answers the shape of what it is asked."""
+    nodes = [
+        helper.make_node("Shape", ["input_ids"], ["both"]),
+        helper.make_node("Shape", ["input_ids"], ["rows"], start=0, end=1),
+        helper.make_node("Concat", ["rows", "two"], ["wide"], axis=0),
+        helper.make_node("Cast", ["both"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("Expand", ["numbers", "wide"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes, "graph",
+        [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", "length"])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 2])],
+        [helper.make_tensor("two", TensorProto.INT64, [1], [2])],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.save(model, tmp_path / "model.onnx")
+    mask = np.array([[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 1, 0]])
+    answered = open_onnx(tmp_path, threads=1).predict({"input_ids": mask * 7, "attention_mask": mask})["logits"]
+    assert answered.tolist() == [[2, 3], [1, 2], [2, 3]], "rows together, tokens of each"

@@ -30,6 +30,7 @@ stages:
     strategy: {kind: head_only}
     max_length: 32
     training: {steps: 5}
+  - {name: pruned, step: prune, model: teacher, method: {kind: heads, keep: 0.5, importance: {kind: taylor, rows: 64}}}
   - name: student
     step: distill
     teacher: teacher

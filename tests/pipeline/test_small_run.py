@@ -11,7 +11,8 @@ from compress.pipeline.run import exit_code
 from compress.reporting.schema import Report
 from tests.pipeline.small_run import write_texts
 
-STAGES = ["texts", "delta", "teacher", "full", "student", "onnx", "int8", "edge"]
+STAGES = ["texts", "delta", "teacher", "full", "pruned", "student", "onnx", "int8", "edge"]
+STUDENT = STAGES.index("student")
 
 
 def statuses(report: Report) -> dict[str, str]:
@@ -40,7 +41,7 @@ def test_every_model_is_measured_and_compared_with_the_teacher(finished):
         assert stage.measures.primary == "accuracy"
         low, high = stage.measures.metrics["accuracy"].interval
         assert low <= stage.measures.metrics["accuracy"].value <= high
-    int8 = report.stages[6]
+    int8 = report.stages[STAGES.index("int8")]
     (comparison,) = int8.comparisons
     assert comparison.against == "teacher"
     assert comparison.ratios["size_mb"].value == pytest.approx(
@@ -86,13 +87,13 @@ def test_renaming_a_stage_or_changing_a_gate_or_measure_makes_nothing_again(proj
     project.edit("max_ratio: {size_mb: 1.0}", "max_ratio: {size_mb: 0.9}")
     report = project.run("measure.split=validation")
     assert ran(report) == []
-    assert report.stages[4].name == "pupil"
+    assert report.stages[STUDENT].name == "pupil"
 
 
 def test_a_data_file_edited_in_place_makes_everything_again_that_reads_it(project):
     write_texts(project.folder / "texts.csv", seed=1)
     rows = plan_file(project.file, overrides=[], store=project.folder / ".compress")
-    assert [row.reused for row in rows] == [False] * 8
+    assert [row.reused for row in rows] == [False] * len(STAGES)
     assert rows[0].why == "source.train changed outside"
     assert rows[1].why == "reads 'texts', which would run"
 
@@ -101,7 +102,7 @@ def test_a_changed_local_base_trains_again(project):
     config = project.folder / "base" / "config.json"
     config.write_text(config.read_text().replace('"hidden_dropout_prob": 0.1', '"hidden_dropout_prob": 0.2'))
     rows = plan_file(project.file, overrides=[], store=project.folder / ".compress")
-    assert [row.reused for row in rows] == [True] + [False] * 7
+    assert [row.reused for row in rows] == [True] + [False] * (len(STAGES) - 1)
     assert rows[1].why == "base changed outside"
 
 
@@ -117,16 +118,16 @@ def test_a_failed_gate_stops_the_run_and_takes_the_earlier_bundle_away(project):
 
 
 def test_a_gate_within_noise_goes_on_and_is_an_error_only_when_strict(project):
-    accuracy = project.run().stages[4].measures.metrics["accuracy"].value
+    accuracy = project.run().stages[STUDENT].measures.metrics["accuracy"].value
     report = project.run(f"student.gates.min.accuracy={accuracy - 0.001}")
-    verdicts = {verdict.gate: verdict.verdict for verdict in report.stages[4].verdicts}
+    verdicts = {verdict.gate: verdict.verdict for verdict in report.stages[STUDENT].verdicts}
     assert verdicts["min.accuracy"] == "within_noise"
     assert (exit_code(report, strict=False), exit_code(report, strict=True)) == (0, 3)
     assert report.passed
 
 
 def test_a_damaged_artifact_is_found_said_and_made_again(project):
-    student = project.run().stages[4]
+    student = project.run().stages[STUDENT]
     weights = Path(student.artifact.path) / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1

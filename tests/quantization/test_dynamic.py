@@ -6,21 +6,15 @@ from onnx import TensorProto, numpy_helper
 from compress.errors import QuantizationError
 from compress.exporting.nodes import count_nodes, save_optimised
 from compress.exporting.onnx_graph import export_graph
-from compress.inference.onnx_predictor import open_onnx
-from compress.inference.text_encoder import TextEncoder
 from compress.models.load import load_checkpoint
 from compress.quantization.dynamic import quantize_dynamic_int8
+from tests.quantization.answers import logits
 from tests.tiny import FAMILIES, tiny_checkpoint, tiny_onnx, tiny_texts
 
 LAYERS = 2
 INSIDE = 6 * LAYERS  # query, key, value, output, two of the feed-forward network
 HEAD = {"bert": 2, "distilbert": 2, "roberta": 2, "mpnet": 2}
 LOOKUPS = {"bert": 3, "distilbert": 2, "roberta": 3, "mpnet": 3}  # MPNet: positions relative to each other too
-
-
-def logits(folder, texts):
-    encoder, predictor = TextEncoder.load(folder, max_length=32), open_onnx(folder, threads=1)
-    return np.concatenate([predictor.predict(encoder.encode([text]))["logits"] for text in texts])
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -85,34 +79,42 @@ def test_per_channel_is_nearer_than_per_tensor_when_channels_differ(tmp_path):
     wanted, errors = logits(folder, texts), {}
     (folder / "model.onnx").rename(folder / "float.onnx")
     for per_channel in (True, False):
-        quantize_dynamic_int8(folder / "float.onnx", folder / "model.onnx", per_channel=per_channel, embeddings=False)
+        quantize_dynamic_int8(
+            folder / "float.onnx", folder / "model.onnx", per_channel=per_channel, embedding_bits=None
+        )
         errors[per_channel] = np.abs(logits(folder, texts) - wanted).mean()
     assert errors[True] < errors[False]
 
 
 def test_embeddings_may_stay_float(tmp_path):
     source, target = tiny_onnx(tmp_path) / "model.onnx", tmp_path / "int8.onnx"
-    assert "Gather" not in quantize_dynamic_int8(source, target, embeddings=False).quantized
-    tables = {tuple(one.dims) for one in onnx.load(target).graph.initializer if one.data_type == TensorProto.FLOAT}
-    words = {one.name: tuple(one.dims) for one in onnx.load(source).graph.initializer}
-    assert words["bert.embeddings.word_embeddings.weight"] in tables
+    assert "Gather" not in quantize_dynamic_int8(source, target, embedding_bits=None).quantized
+    before = {one.name: one for one in onnx.load(source).graph.initializer}["bert.embeddings.word_embeddings.weight"]
+    assert before.raw_data in {one.raw_data for one in onnx.load(target).graph.initializer}
 
 
-def test_reduced_range_keeps_weights_within_seven_bits(tmp_path):
+@pytest.mark.parametrize("per_token", [False, True])
+def test_reduced_range_keeps_weights_within_seven_bits(tmp_path, per_token):
     source, target = tiny_onnx(tmp_path) / "model.onnx", tmp_path / "int8.onnx"
-    quantize_dynamic_int8(source, target, reduce_range=True)
+    quantize_dynamic_int8(source, target, per_token=per_token, reduce_range=True)
     graph = onnx.load(target).graph
-    weights = {node.input[1] for node in graph.node if node.op_type == "MatMulInteger"}
-    codes = [numpy_helper.to_array(one).astype(int) for one in graph.initializer if one.name in weights]
+    read = {node.input[1] for node in graph.node if node.op_type in {"MatMulInteger", "MatMulIntegerToFloat"}}
+    codes = [numpy_helper.to_array(one) for one in graph.initializer if one.name in read]
     assert codes
-    assert max(np.abs(array).max() for array in codes) <= 64
+    assert max(np.abs(array.astype(int)).max() for array in codes) == 64
 
 
-def test_a_quantized_model_has_nothing_left_to_quantize(tmp_path):
+def test_embeddings_of_4_bits_go_with_products_per_batch(tmp_path):
     source, target = tiny_onnx(tmp_path) / "model.onnx", tmp_path / "int8.onnx"
-    quantize_dynamic_int8(source, target)
-    with pytest.raises(QuantizationError, match=r"nothing was quantized\. Is it quantized already?"):
-        quantize_dynamic_int8(target, tmp_path / "again.onnx")
+    found = quantize_dynamic_int8(source, target, embedding_bits=4)
+    nodes = count_nodes(target)
+    assert nodes["GatherBlockQuantized"] == found.quantized["Gather"] == LOOKUPS["bert"]
+    assert nodes["MatMulInteger"] == INSIDE + HEAD["bert"]
+
+
+def test_weights_of_4_bits_need_products_per_token(tmp_path):
+    with pytest.raises(ValueError, match="per token"):
+        quantize_dynamic_int8(tiny_onnx(tmp_path) / "model.onnx", tmp_path / "int8.onnx", weight_block_size=32)
 
 
 def test_fused_attention_that_stays_float_is_an_error(tmp_path):

@@ -5,20 +5,21 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from compress.quantization.embeddings import quantize_embeddings, symmetric_rows
+from compress.quantization.rounding import round_to_nearest
 
 TABLE = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
 IDS = np.array([[3, 0, 49]])
 
 
-def lookups(axis=0, readers=1):
+def lookups(axis=0, readers=1, table=TABLE, opset=18):
     names = [f"y{number}" for number in range(readers)]
     graph = helper.make_graph(
         [helper.make_node("Gather", ["table", "ids"], [name], axis=axis) for name in names], "graph",
         [helper.make_tensor_value_info("ids", TensorProto.INT64, ["b", "l"])],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["a", "b", "c"]) for name in names],
-        [numpy_helper.from_array(TABLE, "table")],
+        [numpy_helper.from_array(table, "table")],
     )  # fmt: skip
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
 
 
 def run(model):
@@ -64,3 +65,41 @@ def test_the_original_table_is_read_by_nobody():
     quantize_embeddings(model)
     onnx.checker.check_model(model)
     assert all("table" not in node.input for node in model.graph.node)
+
+
+def test_a_slice_of_a_table_becomes_one_of_its_codes():
+    tensors = {"table": TABLE, "from": np.array([2]), "to": np.array([5]), "rows": np.array([0])}
+    graph = helper.make_graph(
+        [helper.make_node("Slice", ["table", "from", "to", "rows"], ["y"])], "graph", [],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["a", "b"])],
+        [numpy_helper.from_array(array, name) for name, array in tensors.items()],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    assert quantize_embeddings(model) == 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    np.testing.assert_allclose(session.run(None, {})[0], TABLE[2:5], atol=0.02)
+
+
+def test_a_slice_of_columns_is_left():
+    model = lookups()
+    model.graph.initializer.extend(numpy_helper.from_array(np.array([1]), name) for name in ("one", "columns"))
+    model.graph.node[0].CopyFrom(helper.make_node("Slice", ["table", "one", "one", "columns"], ["y0"]))
+    assert quantize_embeddings(model) == 0
+
+
+@pytest.mark.parametrize(("width", "block_size"), [(64, 16), (24, 16), (20, 128)])
+def test_4_bits_give_the_rows_of_the_rounded_table(width, block_size):
+    table = np.random.default_rng(0).normal(size=(50, width)).astype(np.float32)
+    model = lookups(table=table, opset=21)
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    assert quantize_embeddings(model, bits=4, block_size=block_size) == 1
+    assert [node.op_type for node in model.graph.node] == ["GatherBlockQuantized", "Cast"]
+    rounded = round_to_nearest(table, bits=4, block_size=block_size).floats().reshape(50, -1)[:, :width]
+    np.testing.assert_allclose(run(model)[0], rounded[IDS], rtol=1e-3)
+
+
+@pytest.mark.parametrize("width", [4, 33])
+def test_tables_that_4_bits_do_not_fit_are_in_8(width):
+    model = lookups(table=np.ones((50, width), np.float32))
+    assert quantize_embeddings(model, bits=4) == 1
+    np.testing.assert_allclose(run(model)[0], 1, rtol=1e-3)

@@ -1,7 +1,13 @@
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from compress.quantization.weights import activation_products, by_operator, weighted_lookups, weighted_products
+from compress.quantization.weights import (
+    activation_products,
+    by_operator,
+    quantized_operators,
+    weighted_lookups,
+    weighted_products,
+)
 
 
 def model_of(nodes, tensors):
@@ -42,6 +48,20 @@ def test_a_weight_that_is_made_float_before_the_product_counts_as_left():
 def test_int8_weights_are_not_left():
     model = model_of([helper.make_node("MatMulInteger", ["x", "w"], ["a"])], {"w": MATRIX.astype(np.int8)})
     assert weighted_products(model) == []
+
+
+def test_a_table_that_is_sliced_is_a_lookup_and_its_bounds_are_not():
+    model = model_of(
+        [helper.make_node("Slice", ["table", "from", "to"], ["rows"]), helper.make_node("Slice", ["x", "w"], ["y"])],
+        {"table": MATRIX, "from": np.array([0]), "to": np.array([2]), "w": MATRIX},
+    )
+    assert [one.weight for one in weighted_lookups(model)] == ["table"]
+
+
+def test_a_model_in_few_bits_is_known_by_its_operators():
+    nodes = [helper.make_node("MatMulNBits", ["x", "w"], ["a"]), helper.make_node("MatMul", ["a", "a"], ["b"])]
+    assert quantized_operators(model_of(nodes, {"w": MATRIX})) == {"MatMulNBits": 1}
+    assert weighted_products(model_of(nodes, {"w": MATRIX})) == []
 
 
 def test_a_constant_node_is_a_weight():

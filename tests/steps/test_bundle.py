@@ -1,9 +1,17 @@
+import json
+
+import onnx
+import pytest
+
 from compress.chain.manifest import ModelManifest
+from compress.errors import ExportError
 from compress.inference.classifier import load_bundle
 from compress.steps.bundle import Bundle
-from tests.tiny import TinyWorkspace, tiny_artifact, tiny_onnx
+from tests.exporting.lean.exported import lean_of
+from tests.tiny import TinyWorkspace, tiny_artifact, tiny_dataset_folder, tiny_onnx, tiny_texts
 
 STEP = Bundle.model_validate({"name": "edge", "step": "bundle", "model": "int8"})
+ALONE = STEP.model_copy(update={"one_text_at_a_time": True})
 
 
 def test_makes_what_an_edge_box_needs_and_no_more(tmp_path):
@@ -34,3 +42,30 @@ def test_the_same_model_makes_the_same_bundle(tmp_path):
         for name in ("one", "two")
     }
     assert len(digests) == 1
+
+
+def test_one_text_at_a_time_needs_no_mask_and_answers_alike_in_any_batch(tmp_path):
+    _, lean, _ = lean_of(tmp_path)
+    artifacts = {
+        "int8": tiny_artifact("OnnxModel", lean),
+        "data": tiny_artifact("Dataset", tiny_dataset_folder(tmp_path / "data")),
+    }
+    made, masked = (step.run(TinyWorkspace(tmp_path / step_name, artifacts)) for step_name, step in
+                    (("alone", ALONE), ("masked", STEP)))  # fmt: skip
+    assert [value.name for value in onnx.load(made.path / "model.onnx").graph.input] == ["input_ids"]
+    assert json.loads((made.path / "config.json").read_text())["one_text_at_a_time"] is True
+    assert "one_text_at_a_time" not in json.loads((masked.path / "config.json").read_text())
+    found = ModelManifest.read(made.path).details["one_text_at_a_time"]
+    assert found["rows"] == 16
+    assert found["largest_difference"] < 1e-5
+    texts = tiny_texts(rows=12)[0]
+    wanted = [list(one.probabilities.values()) for one in load_bundle(masked.path).predict(texts)]
+    for batch_size in (1, 12):
+        answers = load_bundle(made.path).predict(texts, batch_size=batch_size)
+        assert [list(one.probabilities.values()) for one in answers] == [pytest.approx(row, abs=1e-5) for row in wanted]
+
+
+def test_a_plain_graph_cannot_do_without_its_mask(tmp_path):
+    workspace = TinyWorkspace(tmp_path / "out", {"int8": tiny_artifact("OnnxModel", tiny_onnx(tmp_path / "onnx"))})
+    with pytest.raises(ExportError, match="only a lean graph can be bundled for one text at a time"):
+        ALONE.run(workspace)

@@ -13,40 +13,10 @@ from compress.distillation.layers import encoder_layers
 from compress.errors import DataError, ModelError, StepError
 from compress.models.load import load_checkpoint, load_tokenizer
 from compress.steps.distill import Distill
-from tests.tiny import (
-    TinyWorkspace,
-    tiny_artifact,
-    tiny_base,
-    tiny_checkpoint,
-    tiny_dataset_folder,
-    tiny_labels,
-)
+from tests.steps.distillation.small import SHORT, details_of, stage, workspace_of
+from tests.tiny import tiny_artifact, tiny_base, tiny_checkpoint, tiny_dataset_folder, tiny_labels
 
-SHORT = {"steps": 4, "batch_size": 8, "precision": "fp32"}
 FEATURES = [{"kind": "hidden_states"}, {"kind": "attention_relations"}]
-
-
-def stage(**fields):
-    return Distill.model_validate(
-        {"name": "student", "step": "distill", "teacher": "teacher", "data": "news", "student": {"layers": 2},
-         "training": SHORT, **fields}
-    )  # fmt: skip
-
-
-def workspace_of(tmp_path, out="out", *, task="text-classification", family="bert", **more):
-    data = tmp_path / "news"
-    if not data.exists():
-        tiny_dataset_folder(data, 40, task=task)
-        labels = ("value",) if task == "text-regression" else tiny_labels()
-        tiny_checkpoint(tmp_path / "teacher", family, labels=labels, task=task, layers=4)
-    artifacts = {
-        "news": tiny_artifact("Dataset", data), "teacher": tiny_artifact("Checkpoint", tmp_path / "teacher"), **more,
-    }  # fmt: skip
-    return TinyWorkspace(tmp_path / out, artifacts)
-
-
-def details_of(workspace):
-    return ModelManifest.read(workspace.out).details
 
 
 @pytest.mark.parametrize("family", ["bert", "distilbert", "roberta", "mpnet"])
@@ -166,8 +136,19 @@ def test_a_base_with_other_tokens_learns_from_logits_but_not_token_by_token(tmp_
     assert load_checkpoint(workspace.out).config.model_type == "roberta"
     assert len(load_tokenizer(workspace.out)) == len(load_tokenizer(base))
     message = r"hidden_states and attention_relations compare token by token, but the vocabularies differ"
+    other = workspace_of(tmp_path, "other")
     with pytest.raises(StepError, match=message):
-        stage(student={"base": str(base)}, objectives=FEATURES).run(workspace_of(tmp_path, "other"))
+        stage(student={"base": str(base)}, objectives=[{"kind": "logits"}, *FEATURES]).run(other)
+    assert other.built == 0  # the teacher was not asked in vain
+
+
+def test_layers_and_heads_that_cannot_be_compared_are_refused_before_the_teacher_answers(tmp_path):
+    workspace = workspace_of(tmp_path)
+    with pytest.raises(ModelError, match="the teacher has layers 0 to 3, there is no layer 4"):
+        stage(objectives=[{"kind": "logits"}, {"kind": "attention_relations", "teacher_layer": 4}]).run(workspace)
+    with pytest.raises(ModelError, match="relation_heads is 5, which does not divide"):
+        stage(objectives=[{"kind": "logits"}, {"kind": "attention_relations", "relation_heads": 5}]).run(workspace)
+    assert workspace.built == 0
 
 
 def test_a_student_from_an_earlier_stage_is_trained_on(tmp_path):
@@ -228,7 +209,11 @@ def test_more_tokens_than_the_student_reads_are_refused(tmp_path):
         ({"student": {"layers": ["x"]}}, ("student", "layers", "list", 0), "should be a valid integer"),
         ({"objectives": []}, ("objectives",), "at least 1 item"),
         ({"objectives": [{"kind": "logit"}]}, ("objectives", 0), "does not match any of the expected tags"),
-        ({"objectives": [{"kind": "logits", "temperature": 0}]}, ("objectives", 0, "logits", "temperature"), "greater"),
+        (
+            {"objectives": [{"kind": "logits", "temperature": 0}]},
+            ("objectives", 0, "logits", "temperature", "number"),
+            "greater",
+        ),
         ({"unlabelled": "more", "objectives": [{"kind": "hard_labels"}]}, (), "teaches nothing by hard_labels alone"),
         ({"training": {"label_smoothing": 0.1}}, (), "hard_labels has a label_smoothing of its own"),
     ],
@@ -241,7 +226,7 @@ def test_a_mistake_is_one_error_at_its_place(fields, place, message):
 
 
 def test_the_default_objectives_are_logits_and_a_little_of_the_labels():
-    assert [one.model_dump() for one in stage().objectives] == [
+    assert [one.model_dump() for one in stage().all_objectives()] == [
         {"kind": "logits", "weight": 0.9, "temperature": 2.0},
         {"kind": "hard_labels", "weight": 0.1, "label_smoothing": 0.0},
     ]
@@ -257,4 +242,4 @@ def test_every_edge_counts_and_the_configuration_survives_json(tmp_path):
         for other in ({}, *({name: "1" * 64} for name in inputs))
     }
     assert len(keys) == 5
-    assert json.loads(step.model_dump_json())["student"] == {"layers": None, "base": None, "stage": "small"}
+    assert json.loads(step.model_dump_json())["student"]["stage"] == "small"

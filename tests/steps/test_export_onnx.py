@@ -1,6 +1,9 @@
+import re
+
 import numpy as np
 import onnx
 import pytest
+from pydantic import ValidationError
 
 from compress.chain.manifest import ModelManifest
 from compress.chain.step import edges
@@ -12,6 +15,7 @@ from compress.steps.export_onnx import ExportOnnx
 from tests.tiny import TinyWorkspace, tiny_artifact, tiny_checkpoint, tiny_dataset_folder
 
 STEP = ExportOnnx.model_validate({"name": "onnx", "step": "export_onnx", "model": "student"})
+LEAN = STEP.model_copy(update={"graph": "lean"})
 
 
 def workspace_of(tmp_path, family="bert", *, task="text-classification", pairs=False):
@@ -70,6 +74,64 @@ def test_a_graph_that_answers_otherwise_is_an_error(tmp_path, monkeypatch):
         ExportError, match=r"row 0 \('.+'\) alone .+ logits are 0\.01 from PyTorch's, more than 0\.0001"
     ):
         STEP.run(workspace_of(tmp_path))
+
+
+def test_a_lean_graph_is_proved_and_counted(tmp_path):
+    workspace = workspace_of(tmp_path, "roberta")
+    details = ModelManifest.read(LEAN.run(workspace).path).details
+    assert details["graph"]["kind"] == "lean"
+    assert details["graph"]["attentions"] == details["nodes"]["MultiHeadAttention"] == 2
+    assert details["graph"]["nodes_after"] == sum(details["nodes"].values())
+    assert details["parity"]["largest_difference"] <= 1e-5
+    assert details["parity"]["rows"] == 16
+    assert workspace.progress.warnings == []
+    assert {path.name for path in workspace.out.iterdir()} == {
+        "model.onnx", "config.json", "tokenizer.json", "tokenizer_config.json", "manifest.json"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("pairs", "types"), [(False, []), (True, ["token_type_ids"])])
+def test_a_lean_graph_takes_types_only_of_pairs(tmp_path, pairs, types):
+    details = ModelManifest.read(LEAN.run(workspace_of(tmp_path, pairs=pairs)).path).details
+    assert sorted(details["inputs"]) == ["attention_mask", "input_ids", *types]
+    assert details["graph"]["kind"] == "lean"
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        ({"softmax": "LogSoftmax"}, "no attention was found in it"),
+        ({"scale": 1.1}, r"row 0 \('.+'\) alone .+ logits are .+ from PyTorch's"),
+    ],
+)
+def test_what_cannot_be_lean_or_would_answer_otherwise_stays_plain_and_says_so(tmp_path, monkeypatch, damage, reason):
+    make_lean = exporting.make_lean
+
+    def damaged(source, target, **options):
+        model = onnx.load(source)
+        for node in model.graph.node:
+            node.op_type = damage.get("softmax", "Softmax") if node.op_type == "Softmax" else node.op_type
+        onnx.save(model, tmp_path / "damaged.onnx")
+        found = make_lean(tmp_path / "damaged.onnx", target, **options)
+        lean = onnx.load(target)
+        for attribute in (one for node in lean.graph.node for one in node.attribute if one.name == "scale"):
+            attribute.f *= damage.get("scale", 1.0)
+        onnx.save(lean, target)
+        return found
+
+    monkeypatch.setattr(exporting, "make_lean", damaged)
+    workspace = workspace_of(tmp_path)
+    details = ModelManifest.read(LEAN.run(workspace).path).details
+    assert details["graph"]["kind"] == "plain"
+    assert re.match(reason, details["graph"]["not_lean_because"])
+    assert workspace.progress.warnings == [f"onnx: the graph stays plain: {details['graph']['not_lean_because']}"]
+    assert "Softmax" in details["nodes"]
+    assert details["parity"]["largest_difference"] <= 1e-4
+
+
+def test_lean_and_fuse_exclude_each_other():
+    with pytest.raises(ValidationError, match="fuse and graph: lean exclude each other"):
+        ExportOnnx.model_validate({**LEAN.model_dump(), "model": "student", "fuse": True})
 
 
 def test_its_one_edge_is_a_checkpoint():

@@ -4,13 +4,14 @@ from pydantic import ValidationError
 from compress.chain.manifest import ModelManifest
 from compress.inference.onnx_predictor import open_onnx
 from compress.inference.text_encoder import TextEncoder
+from compress.steps.quantization.target import Target, this_cpu
 from compress.steps.quantize import Quantize
 from tests.tiny import TinyWorkspace, tiny_artifact, tiny_onnx
 
 
-def step(**scheme):
+def step(kind="dynamic_int8", **scheme):
     return Quantize.model_validate(
-        {"name": "int8", "step": "quantize", "model": "onnx", "scheme": {"kind": "dynamic_int8", **scheme}}
+        {"name": "int8", "step": "quantize", "model": "onnx", "scheme": {"kind": kind, **scheme}}
     )
 
 
@@ -24,7 +25,8 @@ def test_makes_a_smaller_model_that_answers_and_counts_what_it_did(tmp_path):
     assert manifest.details["quantized"] == {"MatMul": 12, "Gemm": 2, "Gather": 3}
     assert manifest.details["activation_products"] == 4
     assert manifest.details["scheme"] == {
-        "kind": "dynamic_int8", "per_channel": True, "embeddings": True, "reduce_range": False
+        "kind": "dynamic_int8", "per_token": False, "per_channel": True, "weights": None, "embeddings": True,
+        "reduce_range": None, "target": None,
     }  # fmt: skip
     assert manifest.details["size_mb_after"] < manifest.details["size_mb_before"]
     assert {path.name for path in made.path.iterdir()} >= {"model.onnx", "config.json", "tokenizer.json"}
@@ -39,10 +41,94 @@ def test_each_option_reaches_the_quantizer(tmp_path):
         "all": {},
         "float_embeddings": {"embeddings": False},
         "tensor": {"per_channel": False},
+        "small_embeddings": {"embeddings": {"bits": 4}},
+        "token": {"per_token": True},
+        "small_weights": {"per_token": True, "weights": {"bits": 4}},
+        "blocks": {"kind": "weight_only"},
+        "small_blocks": {"kind": "weight_only", "bits": 4},
+        "all_small_blocks": {"kind": "weight_only", "bits": 4, "embeddings": {"bits": 4, "block_size": 16}},
+        "blocks_float_embeddings": {"kind": "weight_only", "embeddings": False},
     }.items():
         made = step(**options).run(TinyWorkspace(tmp_path / name, {"onnx": source}))
         sizes[name] = (made.path / "model.onnx").stat().st_size
     assert sizes["tensor"] < sizes["all"] < sizes["float_embeddings"]
+    assert sizes["small_embeddings"] < sizes["all"]
+    assert sizes["small_weights"] < sizes["token"]
+    assert sizes["all_small_blocks"] < sizes["small_blocks"] < sizes["blocks"] < sizes["blocks_float_embeddings"]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "invariant"),
+    [
+        ({}, False),
+        ({"per_token": True}, True),
+        ({"kind": "weight_only"}, True),
+        ({"kind": "weight_only", "bits": 4}, True),
+        ({"kind": "weight_only", "bits": 4, "block_size": 64}, False),
+        ({"kind": "weight_only", "bits": 8, "block_size": 128}, False),
+    ],
+)
+def test_the_manifest_says_whether_answers_depend_on_the_batch(tmp_path, scheme, invariant):
+    source = tiny_artifact("OnnxModel", tiny_onnx(tmp_path / "onnx"))
+    made = step(**scheme).run(TinyWorkspace(tmp_path / "out", {"onnx": source}))
+    assert ModelManifest.read(made.path).batch_invariant == invariant
+
+
+def model_file(folder, **options):
+    source = tiny_artifact("OnnxModel", tiny_onnx(folder / "onnx"))
+    workspace = TinyWorkspace(folder / "out", {"onnx": source})
+    return (step(**options).run(workspace).path / "model.onnx").read_bytes(), workspace.progress.warnings
+
+
+def test_a_target_without_vnni_reduces_the_range_unless_that_is_said_otherwise(tmp_path):
+    plain, _ = model_file(tmp_path / "plain")
+    reduced, _ = model_file(tmp_path / "reduced", reduce_range=True)
+    for_avx2, _ = model_file(tmp_path / "avx2", target={"cpu": "avx2"})
+    for_vnni, _ = model_file(tmp_path / "vnni", target={"cpu": "avx512_vnni"})
+    told, _ = model_file(tmp_path / "told", target={"cpu": "avx2"}, reduce_range=False)
+    assert plain != reduced
+    assert for_avx2 == reduced
+    assert for_vnni == told == plain
+
+
+def test_another_target_than_this_machine_is_a_warning(tmp_path, monkeypatch):
+    monkeypatch.setattr("compress.steps.quantization.target.this_cpu", lambda: "avx512_vnni")
+    _, warnings = model_file(tmp_path / "other", target={"cpu": "arm64"})
+    assert warnings == [
+        (
+            "the target is arm64, but this machine is avx512_vnni: latencies measured here do not hold there, "
+            "and answers may differ a little."
+        )
+    ]
+    assert model_file(tmp_path / "same", target={"cpu": "avx512_vnni"})[1] == []
+    assert model_file(tmp_path / "none")[1] == []
+
+
+def test_native_is_this_machine_from_the_start(monkeypatch):
+    monkeypatch.setattr("compress.steps.quantization.target.this_cpu", lambda: "avx_vnni")
+    assert step(target={"cpu": "native"}).scheme.target == step(target={}).scheme.target == Target(cpu="avx_vnni")
+    monkeypatch.setattr("compress.steps.quantization.target.this_cpu", lambda: None)
+    with pytest.raises(ValidationError, match="cannot tell this machine's instruction sets: name the processor"):
+        step(target={"cpu": "native"})
+
+
+def test_this_machine_is_known_or_none():
+    assert this_cpu() in {"avx2", "avx512", "avx_vnni", "avx512_vnni", "amx", "arm64", None}
+
+
+@pytest.mark.parametrize(
+    ("scheme", "message"),
+    [
+        ({"weights": {"bits": 4}}, "need `per_token: true`"),
+        ({"embeddings": {"bits": 8, "block_size": 32}}, "block_size belongs to 4 bits"),
+        ({"kind": "weight_only", "block_size": 48}, "16, 32, 64, 128 or 256"),
+        ({"kind": "weight_only", "bits": 2}, "8 or 4"),
+        ({"kind": "weight_only", "per_token": True}, "Extra inputs"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_before_any_work(scheme, message):
+    with pytest.raises(ValidationError, match=message):
+        step(**scheme)
 
 
 def test_the_scheme_s_default_is_dynamic_int8_and_others_are_unknown():

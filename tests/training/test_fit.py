@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from compress.data.rows import load_split
 from compress.errors import TrainingError
 from compress.models.load import load_base, load_tokenizer
+from compress.objectives.hard_labels import hard_labels_loss
 from compress.progress import Silent
 from compress.training.defaults import Plan, plan
 from compress.training.fit import fit
-from compress.training.losses import inputs_of, task_loss
+from compress.training.losses import inputs_of
 from compress.training.options import Training
 from compress.training.report import FitReport
 from compress.training.tokenise import collator, tokenise
@@ -68,7 +69,7 @@ def test_the_model_has_the_state_of_the_best_step(tmp_path: Path) -> None:
     batch = collator(setting.tokenizer)(setting.validation.to_list())
     with torch.no_grad():
         logits = setting.model(**inputs_of(batch)).logits
-    loss = float(task_loss(logits, batch["labels"], task=setting.task))
+    loss = float(hard_labels_loss(logits, batch["labels"], task=setting.task))
     assert report.best["loss"] == pytest.approx(loss, rel=1e-4)
     assert report.best["accuracy"] == pytest.approx(float((logits.argmax(-1) == batch["labels"]).float().mean()))
     assert not setting.model.training
@@ -150,7 +151,7 @@ def test_a_loss_that_is_not_a_number_stops_with_its_step_and_the_best_state(tmp_
         nonlocal seen
         seen += 1
         logits = model(**inputs_of(batch)).logits
-        loss = task_loss(logits, batch["labels"], task="text-classification")
+        loss = hard_labels_loss(logits, batch["labels"], task="text-classification")
         return (loss * float("nan") if seen == 10 else loss), logits
 
     with pytest.raises(LossNotFiniteError, match="the loss is nan at step 10: training stopped") as caught:
@@ -167,7 +168,7 @@ def test_weights_that_are_not_numbers_are_found_at_validation(tmp_path: Path) ->
 
     def poisons(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         logits = model(**inputs_of(batch)).logits
-        finite = task_loss(logits, batch["labels"], task="text-classification")
+        finite = hard_labels_loss(logits, batch["labels"], task="text-classification")
         return finite + torch.sqrt(finite.detach() * 0 + 0 * finite), logits  # finite, its gradient is not
 
     with pytest.raises(LossNotFiniteError, match="at step 1"):
@@ -182,7 +183,7 @@ def test_extra_parameters_train_along(tmp_path: Path) -> None:
     def projected(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         assert batch["row"].shape == batch["labels"].shape
         logits = model(**inputs_of(batch)).logits
-        return task_loss(extra(logits), batch["labels"], task="text-classification"), logits
+        return hard_labels_loss(extra(logits), batch["labels"], task="text-classification"), logits
 
     setting.fit(setting.plan(epochs=1), loss=projected, extra=extra)
     assert not torch.equal(extra.weight, torch.eye(3))
@@ -204,6 +205,33 @@ def test_bf16_autocast_leaves_weights_in_fp32(tmp_path: Path) -> None:
     assert report.precision == "bf16"
     assert report.best["accuracy"] > 0.8
     assert {weights.dtype for weights in setting.model.parameters()} == {torch.float32}
+
+
+class Emptied:
+    """A constraint: from step 30 on the classifier is zero, so every earlier state answers better."""
+
+    def __init__(self, classifier: nn.Linear) -> None:
+        self.classifier, self.holds_from, self.steps = classifier, 0, 0
+
+    def begin(self, steps: int) -> None:
+        self.steps, self.holds_from = steps, 30
+
+    def after_step(self, step: int) -> None:
+        if step >= self.holds_from:
+            with torch.no_grad():
+                self.classifier.weight.zero_()
+
+
+def test_a_state_before_the_constraint_holds_is_not_the_best_however_good(tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    constraint = Emptied(setting.model.classifier)
+    report = setting.fit(setting.plan(evaluate_every=3, early_stopping=2), constraint=constraint)
+    earlier = [p["validation"]["accuracy"] for p in report.curve if "validation" in p and p["step"] < 30]
+    assert constraint.steps == 60
+    assert len(earlier) == 9  # early stopping waits for the constraint too
+    assert report.best_step >= 30
+    assert max(earlier) > report.best["accuracy"] + 0.2
+    assert not setting.model.classifier.weight.any()
 
 
 def test_nothing_to_train_is_an_error(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from torch.nn import functional
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from compress.errors import TrainingError
-from compress.training.losses import class_weights, supervised, task_loss
+from compress.objectives.hard_labels import hard_labels_loss
+from compress.training.losses import class_weights, supervised
 
 LOGITS = torch.tensor([[2.0, -1.0, 0.5], [0.1, 0.2, 0.3]])
 
@@ -24,14 +25,14 @@ class Fixed(nn.Module):
 def test_classification_is_cross_entropy() -> None:
     labels = torch.tensor([0, 2])
     expected = -LOGITS.log_softmax(-1)[[0, 1], labels].mean()
-    assert task_loss(LOGITS, labels, task="text-classification") == pytest.approx(float(expected))
+    assert hard_labels_loss(LOGITS, labels, task="text-classification") == pytest.approx(float(expected))
 
 
 def test_label_smoothing_spreads_the_target() -> None:
     labels, share = torch.tensor([0, 2]), 0.3
     targets = functional.one_hot(labels, 3) * (1 - share) + share / 3
     expected = -(targets * LOGITS.log_softmax(-1)).sum(-1).mean()
-    found = task_loss(LOGITS, labels, task="text-classification", label_smoothing=share)
+    found = hard_labels_loss(LOGITS, labels, task="text-classification", label_smoothing=share)
     assert found == pytest.approx(float(expected))
 
 
@@ -39,20 +40,20 @@ def test_several_labels_are_binary_cross_entropy_with_weighted_positives() -> No
     hot, weights = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]]), torch.tensor([1.0, 2.0, 3.0])
     probability = LOGITS.sigmoid()
     expected = -(weights * hot * probability.log() + (1 - hot) * (1 - probability).log()).mean()
-    found = task_loss(LOGITS, hot, task="multi-label-classification", weights=weights)
+    found = hard_labels_loss(LOGITS, hot, task="multi-label-classification", weights=weights)
     assert found == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_weighted_classification_is_cross_entropy_s_own_weighted_mean() -> None:
     labels, weights = torch.tensor([0, 2]), torch.tensor([1.0, 2.0, 3.0])
     each = -LOGITS.log_softmax(-1)[[0, 1], labels]
-    found = task_loss(LOGITS, labels, task="text-classification", weights=weights)
+    found = hard_labels_loss(LOGITS, labels, task="text-classification", weights=weights)
     assert found == pytest.approx(float((each * weights[labels]).sum() / weights[labels].sum()))
 
 
 def test_unlabelled_rows_have_no_say_in_any_task() -> None:
     hot = torch.tensor([[1.0, 0.0, 1.0], [float("nan")] * 3])
-    found = task_loss(LOGITS, hot, task="multi-label-classification")
+    found = hard_labels_loss(LOGITS, hot, task="multi-label-classification")
     assert found == pytest.approx(float(functional.binary_cross_entropy_with_logits(LOGITS[0], hot[0])))
 
 
@@ -64,11 +65,11 @@ def test_several_labels_are_smoothed_as_in_distillation() -> None:
 
 
 def test_regression_is_the_squared_error() -> None:
-    assert task_loss(torch.tensor([[1.0], [3.0]]), torch.tensor([0.0, 1.0]), task="text-regression") == 2.5
+    assert hard_labels_loss(torch.tensor([[1.0], [3.0]]), torch.tensor([0.0, 1.0]), task="text-regression") == 2.5
 
 
 def test_half_precision_logits_are_computed_in_fp32() -> None:
-    assert task_loss(LOGITS.bfloat16(), torch.tensor([0, 2]), task="text-classification").dtype == torch.float32
+    assert hard_labels_loss(LOGITS.bfloat16(), torch.tensor([0, 2]), task="text-classification").dtype == torch.float32
 
 
 def test_balanced_weights_are_those_of_scikit_learn() -> None:

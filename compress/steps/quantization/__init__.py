@@ -1,0 +1,1 @@
+"""Schemes of `quantize`, one file each."""

@@ -1,0 +1,72 @@
+"""`kind: dynamic_int8`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, model_validator
+
+from compress.frozen import Frozen
+from compress.progress import Progress
+from compress.steps.quantization.blocks import BlockSize
+from compress.steps.quantization.embeddings import Embeddings, bits_and_block_size
+from compress.steps.quantization.target import Target
+
+if TYPE_CHECKING:
+    from compress.quantization.finishing import Quantized
+
+
+class StoredWeights(Frozen):
+    """Weights of products in fewer bits in the file than when they run."""
+
+    bits: Literal[4]
+    """In the file; when the model is loaded they become int8, so that it runs as fast."""
+    block_size: BlockSize = 32
+    """Inputs of a product that share a scale."""
+
+
+class DynamicInt8(Frozen):
+    """Weights in 8 bits, activations quantized while the model runs; needs no calibration data."""
+
+    kind: Literal["dynamic_int8"]
+    """How."""
+    per_token: bool = False
+    """Activations scaled token by token: a text's answer is the same in any batch, and about a tenth slower."""
+    per_channel: bool = True
+    """One scale for each output of a product instead of one for its whole matrix: much closer to the float model."""
+    weights: StoredWeights | None = None
+    """Fewer bits in the file (`{bits: 4}`), for `per_token`; by default 8."""
+    embeddings: bool | Embeddings = True
+    """Embeddings too, in 8 bits with one scale a row, or in 4 (`{bits: 4}`): they are half of a small model."""
+    reduce_range: bool | None = None
+    """Weights in 7 bits, for x86 processors without VNNI, whose int8 products saturate; by default as `target` says."""
+    target: Target | None = Field(default=None)
+    """The processor that it is for; by default one with instructions for int8."""
+
+    @model_validator(mode="after")
+    def _fewer_bits_are_per_token(self) -> "DynamicInt8":
+        if self.weights is not None and not self.per_token:
+            raise ValueError("weights in 4 bits need `per_token: true`")
+        return self
+
+    @property
+    def batch_invariant(self) -> bool:
+        """Whether a text's answer is the same in any batch."""
+        return self.per_token
+
+    def apply(self, source: Path, made: Path, progress: Progress) -> "Quantized":
+        """Write the quantized model of `source` to `made`."""
+        from compress.quantization.dynamic import quantize_dynamic_int8
+
+        bits, block_size = bits_and_block_size(embeddings=self.embeddings)
+        if self.target is not None:
+            self.target.warn_if_elsewhere(progress)
+        return quantize_dynamic_int8(
+            source, made, per_token=self.per_token, per_channel=self.per_channel, reduce_range=self._reduced(),
+            weight_block_size=self.weights.block_size if self.weights else None,
+            embedding_bits=bits, embedding_block_size=block_size,
+        )  # fmt: skip
+
+    def _reduced(self) -> bool:
+        if self.reduce_range is not None:
+            return self.reduce_range
+        return self.target is not None and self.target.needs_reduced_range()
