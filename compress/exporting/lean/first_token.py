@@ -17,7 +17,7 @@ ALONG_WIDTH = frozenset({"LayerNormalization"})
 
 
 def keep_first_token(graph: ir.Graph) -> int:
-    """Choose the first token before the last layer's queries, in place; how many nodes then see that one and the next only.
+    """Choose the first tokens before the last layer's queries, in place; how many nodes then see those only.
 
     0 when the head reads more than the first token.
     """
