@@ -1,0 +1,41 @@
+"""Every shipped pipeline, run to its bundle on a slice of its data: a few steps of training, no gate that stops it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compress import load_bundle
+from compress.pipeline.run import run_file
+from compress.pipeline.yaml.file import read_pipeline
+
+PIPELINES = Path(__file__).parents[2] / "pipelines"
+ROWS = 160
+TEXTS = ["Shares fell sharply on Monday.", "The match ended in a draw after extra time, said the coach.", "A film."]
+
+
+def overrides(file: Path) -> list[str]:
+    """Few rows and steps, and limits that everything keeps."""
+    said = ["measure.latency=none"]
+    for stage in read_pipeline(file).spec.stages:
+        if stage.step == "load_data":
+            said.append(f"{stage.name}.rows={ROWS}")
+        if hasattr(stage, "training"):
+            said += [f"{stage.name}.training.steps=3", f"{stage.name}.training.epochs=null"]
+        if stage.gates is not None:
+            said.append(f"{stage.name}.gates=null")
+    return said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", sorted(PIPELINES.glob("*.yaml")), ids=lambda file: file.stem)
+def test_a_shipped_pipeline_runs_to_its_bundle(tmp_path, file):
+    report = run_file(file, overrides=overrides(file), store=tmp_path / "store", runs=tmp_path / "runs")
+    assert [stage.status for stage in report.stages] == ["ran"] * len(report.stages)
+    bundle = load_bundle(report.published)
+    together = bundle.predict(TEXTS)
+    alone = [bundle.predict([text])[0] for text in TEXTS]
+    assert len({answer.label for answer in together} - set(bundle.labels)) == 0
+    if file.stem.endswith(("tiny", "int4")):  # the others quantize per batch
+        for one, other in zip(together, alone, strict=True):
+            np.testing.assert_allclose(list(one.probabilities.values()), list(other.probabilities.values()), atol=1e-4)
