@@ -3,7 +3,7 @@
     python benchmarks/third_task.py --folder DIR
 
 10,605 sentences of film reviews rated by people for VADER (`unseen_sentiment.py` says where they come from), without
-those between -0.5 and 0.5. Writes them as a CSV and the pipeline beside it, with only its source exchanged, and runs it.
+those between -0.5 and 0.5. Writes them as a CSV and the pipeline beside it with only its source exchanged, and runs it.
 """
 
 import argparse
