@@ -90,7 +90,7 @@ class ModelManifest(Manifest):
     """Of the model in full precision, all of them."""
     lineage: tuple[Ancestor, ...] = ()
     batch_invariant: bool = True
-    """False where a row's answer depends on its batch-mates (per-batch dynamic int8)."""
+    """False where an answer depends a little on the texts beside it."""
     details: dict[str, Any] = Field(default_factory=dict)
     """What the step found: counts of nodes, training curve, parity."""
     figures: dict[str, float] = Field(default_factory=dict)

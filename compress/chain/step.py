@@ -109,6 +109,14 @@ class Step(Frozen):
         """Figures that `run` writes into the manifest beside what every model is measured by; `min` and `max` only."""
         return ()
 
+    def check_inputs(self, earlier: Mapping[str, "Step"]) -> Iterator[tuple[Loc, str]]:  # noqa: ARG002
+        """What is wrong with how the stages are made that this one reads, each with the place of the field it is about.
+
+        Args:
+            earlier: the stages above this one by name; those whose own configuration is not valid are missing.
+        """
+        yield from ()
+
     @classmethod
     def produces(cls) -> type[Artifact]:
         """The one kind of artifact that `run` makes, as its annotation says."""

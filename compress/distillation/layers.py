@@ -10,17 +10,13 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from compress.errors import ModelError
-from compress.models import layers
-
-STACKS = ("encoder.layer", "transformer.layer")
-"""How the dotted name of a stack ends whose layers can be taken out; the second is DistilBERT's."""
+from compress.models.layers import FAMILIES, stack_of
 
 PROJECTIONS = (
     ("attention.self.query", "attention.self.key", "attention.self.value"),  # BERT, RoBERTa
     ("attention.q_lin", "attention.k_lin", "attention.v_lin"),  # DistilBERT
     ("attention.attn.q", "attention.attn.k", "attention.attn.v"),  # MPNet
 )
-FAMILIES = "BERT, RoBERTa, DistilBERT, MPNet"
 
 
 def encoder_layers(model: PreTrainedModel) -> nn.ModuleList:
@@ -28,12 +24,7 @@ def encoder_layers(model: PreTrainedModel) -> nn.ModuleList:
 
     Raises: ModelError: for a family whose layers are elsewhere, or do more than follow each other.
     """
-    if layers.encoder_layers_name(model).endswith(STACKS):
-        return layers.encoder_layers(model)
-    raise ModelError(
-        f"the layers of a '{model.config.model_type}' model are not where those of {FAMILIES} are: "
-        "use student {base: …} and the objectives logits and hard_labels with it."
-    )
+    return stack_of(model, advice="use student {base: …} and the objectives logits and hard_labels with it")
 
 
 def attention_projections(model: PreTrainedModel, layer: int) -> tuple[nn.Module, nn.Module, nn.Module]:

@@ -17,8 +17,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from compress.distillation.layers import encoder_layers
-from compress.distillation.narrow_basis import Moments, Projection, basis
+from compress.distillation.narrow_basis import Projection, basis, covariance
 from compress.distillation.narrow_fit import RIDGE_OF_HEAD, refit, refit_norm
 from compress.distillation.narrow_heads import HeadMaps, head_energies, head_maps
 from compress.distillation.narrow_parts import embeddings, head, norms
@@ -41,6 +40,7 @@ def random_student(teacher: PreTrainedModel, shape: Shape, *, layers: int, seed:
     return student
 
 
+@torch.no_grad()
 def narrow_student(
     teacher: PreTrainedModel,
     layers: Sequence[int],
@@ -66,19 +66,19 @@ def narrow_student(
     _keep_factorised(student, teacher)
     with progress.track(description, len(layers) + 2) as advance:
         calls = recorded(teacher, batches())
-        turned = basis(_moments(calls), hidden=shape.hidden, projection=projection)
-        taken = [_Taken.of(calls[layer], blocks(teacher)[layer]) for layer in layers]
+        turned = basis(_covariances(calls), hidden=shape.hidden, projection=projection)
+        their_blocks, entering = blocks(teacher), calls[0].inputs() @ turned
+        taken = [_Taken(calls[layer], their_blocks[layer]) for layer in layers]
         del calls
         kept = _heads_kept(taken, shape, shared=_shares_bias(teacher))
         _project_embeddings(student, teacher, turned, kept[0])
-        _fit_embeddings(student, teacher, turned, batches)
+        _fit_embeddings(student, entering, batches)
         advance()
         ours = recorded(student, batches())
-        for one, theirs, block, heads in zip(ours, taken, blocks(student), kept, strict=True):
+        for number, (one, theirs, block, heads) in enumerate(zip(ours, taken, blocks(student), kept, strict=True)):
             _fit_layer(one, block, theirs, turned, shape, heads)
-            following = one.outputs()
-            if one is not ours[-1]:
-                ours[ours.index(one) + 1].states = following
+            if number + 1 < len(ours):
+                ours[number + 1].states = one.outputs()
             theirs.calls.states.clear()
             one.states.clear()
             advance()
@@ -94,19 +94,11 @@ class _Taken:
     calls: Calls
     block: Block
 
-    @classmethod
-    def of(cls, calls: Calls, block: Block) -> "_Taken":
-        return cls(calls, block)
 
-
-def _moments(calls: Sequence[Calls]) -> list[Moments]:
+def _covariances(calls: Sequence[Calls]) -> list[Tensor]:
     """Of what comes into each layer and of what the last one answers."""
-    found = []
-    for states in [*(one.inputs() for one in calls), flat(calls[-1].outputs(), calls[-1].masks)]:
-        moments = Moments(states.size(1))
-        moments.add(states)
-        found.append(moments)
-    return found
+    last = calls[-1]
+    return [*(covariance(one.inputs()) for one in calls), covariance(flat(last.outputs(), last.masks))]
 
 
 def _shares_bias(model: PreTrainedModel) -> bool:
@@ -136,7 +128,6 @@ def _keep_factorised(student: PreTrainedModel, teacher: PreTrainedModel) -> None
         student.set_input_embeddings(narrow)
 
 
-@torch.no_grad()
 def _project_embeddings(student: PreTrainedModel, teacher: PreTrainedModel, turned: Tensor, heads: list[int]) -> None:
     """Every table times the basis; of MPNet's shared position bias the heads that stay."""
     ours, theirs = embeddings(student).tables, embeddings(teacher).tables
@@ -155,16 +146,14 @@ def _project_embeddings(student: PreTrainedModel, teacher: PreTrainedModel, turn
             parameter.copy_(biases[name][:, heads])
 
 
-def _fit_embeddings(student: PreTrainedModel, teacher: PreTrainedModel, turned: Tensor, batches: Batches) -> None:
-    """The norm of the sum, to what goes into the teacher's first layer."""
+def _fit_embeddings(student: PreTrainedModel, targets: Tensor, batches: Batches) -> None:
+    """The norm of the sum, to `targets`: what goes into the teacher's first layer, projected, (tokens, hidden)."""
     masks = [batch["attention_mask"].bool() for batch in batches()]
     norm = embeddings(student).norm
     inputs = inputs_in_run(student, batches(), {"sum": norm})["sum"]
-    targets = inputs_in_run(teacher, batches(), {"first": encoder_layers(teacher)[0]})["first"]
-    refit_norm(norm, flat(inputs, masks), flat(targets, masks) @ turned)
+    refit_norm(norm, flat(inputs, masks), targets)
 
 
-@torch.no_grad()
 def _fit_layer(ours: Calls, block: Block, theirs: _Taken, turned: Tensor, shape: Shape, heads: list[int]) -> None:
     """One layer of the student, projected and fitted from what comes in to what goes out."""
     their_norm, their_last = norms(theirs.calls.layer)
@@ -213,7 +202,6 @@ def _neurons_kept(block: Block, activations: Tensor, count: int) -> Tensor:
     return energies.topk(count).indices.sort().values
 
 
-@torch.no_grad()
 def _fit_head(student: PreTrainedModel, teacher: PreTrainedModel, turned: Tensor, batches: Batches) -> None:
     """The head's two products; of the inner numbers those that the logits vary with most."""
     ours, theirs = head(student), head(teacher)
@@ -231,7 +219,6 @@ def _fit_head(student: PreTrainedModel, teacher: PreTrainedModel, turned: Tensor
     refit(ours.last, inner, their["logits"], ridge=RIDGE_OF_HEAD)
 
 
-@torch.no_grad()
 def _copy(linear: nn.Linear, weight: Tensor, bias: Tensor) -> None:
     linear.weight.copy_(weight)
     linear.bias.copy_(bias)

@@ -49,7 +49,7 @@ def shape_for(
     Raises: ModelError: for a family not known, or when something is wider than in one of the teacher's layers, or
         when the heads do not divide the width.
     """
-    check_family(teacher)
+    check_width(teacher, hidden=hidden)
     width, found = int(teacher.config.hidden_size), blocks(teacher)
     chosen = [found[layer] for layer in layers]
     if any(one.bias_heads is not None for one in chosen):
@@ -57,8 +57,6 @@ def shape_for(
             "a narrow student cannot be made out of an MPNet whose heads were pruned: prune it afterwards."
         )
     hidden = width if hidden is None else hidden
-    if hidden > width:
-        raise ModelError(f"student: hidden {hidden} is wider than its teacher, which has {width}: ask for less.")
     most_heads, most_neurons = min(one.heads for one in chosen), min(one.neurons for one in chosen)
     heads = _heads_for(hidden, chosen[0], most_heads) if heads is None else heads
     neurons = min(_in_multiples(most_neurons * hidden / width), most_neurons) if neurons is None else neurons
@@ -68,6 +66,17 @@ def shape_for(
         )
     _check_heads(hidden, heads, chosen[0], most_heads)
     return Shape(hidden, heads, neurons)
+
+
+def check_width(teacher: PreTrainedModel, *, hidden: int | None) -> None:
+    """What can be said before it is known which layers the student takes.
+
+    Raises: ModelError: for a family not known, or when the student were wider than its teacher.
+    """
+    check_family(teacher)
+    width = int(teacher.config.hidden_size)
+    if hidden is not None and hidden > width:
+        raise ModelError(f"student: hidden {hidden} is wider than its teacher, which has {width}: ask for less.")
 
 
 def config_for(teacher: PreTrainedModel, shape: Shape, *, layers: int) -> PretrainedConfig:

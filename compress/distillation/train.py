@@ -10,26 +10,25 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import datasets
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from compress.data.rows import load_split, targets_of, texts_of
 from compress.distillation.kept import Kept
+from compress.distillation.live import held
 from compress.distillation.loss import DistillationLoss
 from compress.distillation.phases import Phase, PhaseReport, joined
 from compress.distillation.rows import Rows, Texts, training_rows
-from compress.distillation.teacher_outputs import BATCH_SIZE
 from compress.distillation.terms import Term
 from compress.distillation.watch import Watch
-from compress.inference.run import predict_all
-from compress.inference.text_encoder import TextEncoder
-from compress.inference.torch_predictor import TorchPredictor, inputs_of
-from compress.models.load import save_tokenizer
 from compress.progress import Progress
 from compress.training.defaults import plan
 from compress.training.fit import fit
+from compress.training.labelled_rows import LabelledRows, figures_on
+from compress.training.precision import computed_in
 from compress.training.tokenise import collator
-from compress.training.validation import validation_figures
+from compress.training.trainer import LossNotFiniteError
+from compress.training.watch import Best
 
 Live = Mapping[int, PreTrainedModel]
 """The teachers that run while the student trains, by number; they are left as they are."""
@@ -75,13 +74,14 @@ def train_student(
         progress: told rows and steps.
         description: what the bar is called.
 
-    Raises: TrainingError as `fit` does, or without rows; ModelError as binding the terms does.
+    Raises: TrainingError as `fit` does (a state that is kept may be of an earlier phase, steps are counted over all),
+        or without rows; ModelError as binding the terms does.
     """
     with TemporaryDirectory(prefix="compress-") as scratch:
         rows = training_rows(texts, tokenizer, folder=Path(scratch))
         session = Session(student, tokenizer, texts, teachers, kept, seed, progress, description, Path(scratch))
-        before = {} if rows.validation is None else _figures(session)
-        reports = [_run(phase, session, rows, number, len(phases)) for number, phase in enumerate(phases)]
+        before = {} if rows.validation is None else _figures(session, rows.validation)
+        reports = _in_turn(phases, session, rows)
     more = {"phases": [one.details() for one in reports]} if len(reports) > 1 else {}
     return {
         "before_training": before, "objectives": reports[-1].objectives,
@@ -100,6 +100,30 @@ def check_phases(student: PreTrainedModel, phases: Sequence[Phase], *, teachers:
             pass
 
 
+def _in_turn(phases: Sequence[Phase], session: Session, rows: Rows) -> list[PhaseReport]:
+    """One phase after the other. When the loss of one breaks before it kept a state, that of the phase before is back.
+
+    Raises: LossNotFiniteError with its steps counted over all phases.
+    """
+    reports: list[PhaseReport] = []
+    for number, phase in enumerate(phases):
+        before = joined([one.fit for one in reports]) if reports else None
+        best = Best(session.student)
+        if before is not None:
+            best.keep(before.best_step, before.best)
+        try:
+            reports.append(_run(phase, session, rows, number, len(phases)))
+        except LossNotFiniteError as error:
+            if before is None:
+                raise
+            if error.best_step is None:
+                best.restore()
+            else:
+                best.step, best.figures = before.steps + error.best_step, error.best
+            raise LossNotFiniteError(before.steps + error.step, error.loss, best.step, best.figures) from error
+    return reports
+
+
 def _run(phase: Phase, session: Session, rows: Rows, number: int, phases: int) -> PhaseReport:
     """One phase."""
     seed, description = session.seed + number, session.description
@@ -108,12 +132,14 @@ def _run(phase: Phase, session: Session, rows: Rows, number: int, phases: int) -
         planned = plan(phase.training, strategy="distill", rows=len(train))
         batches = planned.steps * planned.gradient_accumulation
         loss = DistillationLoss(terms, kept=session.kept, teachers=watched, batches=batches)
-        report = fit(
-            session.student, train=train, validation=rows.validation if phase.keep == "best" else None,
-            collate=collator(session.tokenizer), plan=planned, task=session.texts.task, labels=session.texts.labels,
-            seed=seed, folder=session.folder, loss=loss, extra=loss.projections(), progress=session.progress,
-            description=description if phases == 1 else f"{description} {number + 1}/{phases}",
-        )  # fmt: skip
+        with held(watched, computed_in(planned.precision)):
+            report = fit(
+                session.student, train=train, validation=rows.validation if phase.keep == "best" else None,
+                collate=collator(session.tokenizer), plan=planned, task=session.texts.task,
+                labels=session.texts.labels, seed=seed, folder=session.folder, loss=loss, extra=loss.projections(),
+                progress=session.progress,
+                description=description if phases == 1 else f"{description} {number + 1}/{phases}",
+            )  # fmt: skip
     return PhaseReport(phase.keep, loss.means(), report)
 
 
@@ -131,15 +157,8 @@ def _bound(
         yield terms, [teachers[number] for number, watch in theirs.items() if watch.active]
 
 
-def _figures(session: Session) -> dict[str, float]:
-    """How good the student is on the validation rows now; its tokenizer is written to the folder."""
-    model, texts, folder = session.student, session.texts, session.folder
-    save_tokenizer(session.tokenizer, folder, max_length=texts.max_length)
-    model.config.save_pretrained(folder)
-    rows = load_split(texts.data, "validation")
-    model.train(mode=False)
-    logits = predict_all(
-        TorchPredictor(model, inputs_of(model)), TextEncoder.load(folder, max_length=texts.max_length),
-        texts_of(rows), batch_size=BATCH_SIZE, progress=session.progress, description="student before training",
-    )  # fmt: skip
-    return validation_figures(logits, targets_of(rows), task=texts.task)
+def _figures(session: Session, validation: datasets.Dataset) -> dict[str, float]:
+    """How good the student is on the validation rows now."""
+    rows = LabelledRows(validation, collator(session.tokenizer))
+    with session.progress.track("student before training", len(rows)) as advance:
+        return figures_on(rows, session.student, task=session.texts.task, advance=advance)

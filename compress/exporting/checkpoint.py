@@ -13,7 +13,7 @@ from typing import Any
 import onnx
 import transformers
 
-from compress.errors import ExportError
+from compress.errors import ExportError, ModelError
 from compress.exporting.folder import copy_beside
 from compress.exporting.lean.rewrite import make_lean
 from compress.exporting.nodes import count_nodes, count_optimised
@@ -88,8 +88,8 @@ def _lean(
             rewritten = make_lean(target / MODEL, made, pad_id=encoder.pad_id, one_text=one_text)
             check_graph(made)
             parity = check_parity(reference, open_onnx(made.parent, threads=THREADS), encoder, asked)
-        except ExportError as error:
-            return {"kind": "plain", "not_lean_because": str(error)}, None
+        except (ExportError, ModelError) as error:  # onnxruntime may refuse it too
+            return {"kind": "plain", "not_lean_because": str(error).replace(f"{folder}/", "")}, None
         made.replace(target / MODEL)
     return {"kind": "lean", **asdict(rewritten)}, parity
 

@@ -1,7 +1,7 @@
 """A `model.onnx` in ONNX Runtime on the CPU; never imports torch, so an edge box can run it.
 
-A graph that takes no `attention_mask` cannot tell padding from text: rows of one length are answered together, uncut of
-padding, and no others.
+A graph that takes no `attention_mask` cannot tell padding from text: it is asked for the rows of one length at a time,
+without their padding.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from compress.inference.predictor import LOGITS, Array, Batch, Predictor
 MODEL = "model.onnx"
 MASK = "attention_mask"
 TAKEN = frozenset({"input_ids", "attention_mask", "token_type_ids"})
-CANNOT_OPEN = (
+FAILURES = (
     runtime_errors.Fail, runtime_errors.InvalidArgument, runtime_errors.InvalidGraph, runtime_errors.InvalidProtobuf,
     runtime_errors.NoSuchFile, runtime_errors.NotImplemented, runtime_errors.RuntimeException,
 )  # fmt: skip
@@ -38,24 +38,34 @@ class OnnxPredictor:
             raise ModelError(f"the graph takes {', '.join(sorted(unknown))}; a text gives {', '.join(sorted(TAKEN))}.")
 
     def predict(self, batch: Batch) -> Batch:
-        """`logits` float32 (batch, classes); inputs that the graph does not take are left out."""
+        """`logits` float32 (batch, classes); inputs that the graph does not take are left out.
+
+        Raises: ModelError when onnxruntime cannot run the graph on this batch.
+        """
         if MASK in self.inputs or MASK not in batch or bool(batch[MASK].all()):
             return {LOGITS: self._run(batch)}
         return {LOGITS: self._run_by_length(batch)}
 
     def _run(self, batch: Batch) -> Array:
-        logits: Array = self._session.run([LOGITS], {name: batch[name] for name in self.inputs})[0]
+        try:
+            logits: Array = self._session.run([LOGITS], {name: batch[name] for name in self.inputs})[0]
+        except FAILURES as error:
+            shape = " x ".join(map(str, batch[self.inputs[0]].shape))
+            raise ModelError(f"onnxruntime {onnxruntime.__version__} cannot answer {shape} tokens: {error}") from error
         return logits
 
     def _run_by_length(self, batch: Batch) -> Array:
         """Rows of one length at a time, without their padding, which stands on the right."""
         lengths = batch[MASK].sum(axis=1)
-        parts: dict[int, Array] = {}
-        for length in np.unique(lengths):
-            rows = np.flatnonzero(lengths == length)
-            unpadded = self._run({name: array[rows, :length] for name, array in batch.items()})
-            parts |= dict(zip(rows.tolist(), unpadded, strict=True))
-        return np.stack([parts[row] for row in range(len(lengths))])
+        parts = {
+            length: self._run({name: array[lengths == length, :length] for name, array in batch.items()})
+            for length in np.unique(lengths)
+        }
+        first = next(iter(parts.values()))
+        logits = np.empty((len(lengths), *first.shape[1:]), dtype=first.dtype)
+        for length, part in parts.items():
+            logits[lengths == length] = part
+        return logits
 
 
 def open_onnx(folder: Path, *, threads: int) -> Predictor:
@@ -88,7 +98,7 @@ def open_session(file: Path, *, threads: int) -> onnxruntime.InferenceSession:
     options.log_severity_level = 3  # errors only: warnings about unused initialisers help nobody here
     try:
         return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    except CANNOT_OPEN as error:
+    except FAILURES as error:
         raise ModelError(
             f"{file} cannot be run by onnxruntime {onnxruntime.__version__}: {error}. Make it again, or update."
         ) from error

@@ -28,11 +28,12 @@ def predict_all(
         progress: told the rows that are done.
         description: what the bar is called.
     """
-    order = np.argsort(encoder.lengths(texts), kind="stable")[::-1]  # the longest first: memory shows at once
+    tokens = encoder.tokens(texts)
+    order = np.argsort([len(ids) for ids, _ in tokens], kind="stable")[::-1]  # the longest first: memory shows at once
     parts: list[Array] = []
     with progress.track(description, len(texts)) as advance:
         for start in range(0, len(texts), batch_size):
-            batch = encoder.encode([texts[row] for row in order[start : start + batch_size]])
+            batch = encoder.padded([tokens[row] for row in order[start : start + batch_size]])
             parts.append(predictor.predict(batch)[LOGITS])
             advance(len(parts[-1]))
     return _in_order(parts, order)

@@ -18,9 +18,11 @@ from compress.inference.predictor import Array, Batch
 TOKENIZER = "tokenizer.json"
 CONFIG = "config.json"
 USUAL_PADDING = ("[PAD]", "<pad>")
-COUNTED_AT_ONCE = 1024  # an Encoding holds much more than its length
+ENCODED_AT_ONCE = 1024  # an Encoding holds much more than its tokens
 
 Text = str | tuple[str, str]
+Tokens = tuple[Array, Array]
+"""Of one text: ids, int32 (length,), and type ids, uint8 (length,)."""
 
 
 class TextEncoder:
@@ -56,25 +58,41 @@ class TextEncoder:
             texts: one string or a pair of strings a row.
             pad_to: the length in tokens, exactly: shorter rows are padded, longer ones cut; None: that of the longest.
         """
-        encodings = self._encodings(texts, cut_to=self.max_length if pad_to is None else min(pad_to, self.max_length))
-        length = max(map(len, encodings), default=0) if pad_to is None else pad_to
+        return self.padded(self.tokens(texts, cut_to=pad_to), length=pad_to)
+
+    def tokens(self, texts: Sequence[Text], *, cut_to: int | None = None) -> list[Tokens]:
+        """Of each text, not padded: what is kept of texts that are encoded once and put into batches later.
+
+        Args:
+            texts: one string or a pair of strings a row.
+            cut_to: tokens, where `max_length` is more.
+        """
+        cut_to = self.max_length if cut_to is None else min(cut_to, self.max_length)
+        some = (texts[start : start + ENCODED_AT_ONCE] for start in range(0, len(texts), ENCODED_AT_ONCE))
+        return [self._kept(encoding) for part in some for encoding in self._encodings(part, cut_to=cut_to)]
+
+    def padded(self, tokens: Sequence[Tokens], *, length: int | None = None) -> Batch:
+        """What `encode` gives, from `tokens`; `length`: at least that of the longest, which it is by default."""
+        if length is None:
+            length = max((len(ids) for ids, _ in tokens), default=0)
         batch = {
-            "input_ids": np.full((len(encodings), length), self.pad_id, dtype=np.int64),
-            "attention_mask": np.zeros((len(encodings), length), dtype=np.int64),
-            "token_type_ids": np.zeros((len(encodings), length), dtype=np.int64),
+            "input_ids": np.full((len(tokens), length), self.pad_id, dtype=np.int64),
+            "attention_mask": np.zeros((len(tokens), length), dtype=np.int64),
+            "token_type_ids": np.zeros((len(tokens), length), dtype=np.int64),
         }
-        for row, encoding in enumerate(encodings):
-            filled = len(encoding)
-            batch["input_ids"][row, :filled] = encoding.ids
-            batch["attention_mask"][row, :filled] = 1
-            batch["token_type_ids"][row, :filled] = np.minimum(encoding.type_ids, self.type_ids - 1)
+        for row, (ids, types) in enumerate(tokens):
+            batch["input_ids"][row, : len(ids)] = ids
+            batch["attention_mask"][row, : len(ids)] = 1
+            batch["token_type_ids"][row, : len(ids)] = types
         return batch
 
     def lengths(self, texts: Sequence[Text]) -> Array:
         """Tokens of each text, after cutting: int64 (texts,)."""
-        some = (texts[start : start + COUNTED_AT_ONCE] for start in range(0, len(texts), COUNTED_AT_ONCE))
-        counts = [len(encoding) for part in some for encoding in self._encodings(part, cut_to=self.max_length)]
-        return np.array(counts, dtype=np.int64)
+        return np.array([len(ids) for ids, _ in self.tokens(texts)], dtype=np.int64)
+
+    def _kept(self, encoding: Encoding) -> Tokens:
+        types = np.minimum(encoding.type_ids, self.type_ids - 1)
+        return np.array(encoding.ids, dtype=np.int32), types.astype(np.uint8)
 
     def _encodings(self, texts: Sequence[Text], *, cut_to: int) -> list[Encoding]:
         """Each length has a tokenizer of its own, so that threads never see each other's."""

@@ -1,8 +1,13 @@
 """Where a model keeps its encoder: found by shape, not by family."""
 
 from torch import nn
+from transformers import PreTrainedModel
 
 from compress.errors import ModelError
+
+STACKS = ("encoder.layer", "transformer.layer")
+"""How the dotted name of a stack ends whose layers only follow each other; the second is DistilBERT's."""
+FAMILIES = "BERT, RoBERTa, DistilBERT, MPNet"
 
 
 def encoder_layers(model: nn.Module) -> nn.ModuleList:
@@ -18,6 +23,23 @@ def encoder_layers(model: nn.Module) -> nn.ModuleList:
 def encoder_layers_name(model: nn.Module) -> str:
     """The dotted name of `encoder_layers(model)`: `bert.encoder.layer`."""
     return _found(model)[0]
+
+
+def stack_of(model: PreTrainedModel, *, advice: str = "take a model of these families") -> nn.ModuleList:
+    """The encoder's layers, bottom first, where they only follow each other: one can be taken out.
+
+    Args:
+        model: BERT, RoBERTa, DistilBERT, MPNet, or a relative with the same paths (ELECTRA, CamemBERT, XLM-R).
+        advice: what the error says to do.
+
+    Raises: ModelError for a family whose layers are elsewhere, or do more than follow each other.
+    """
+    name, layers = _found(model)
+    if name.endswith(STACKS):
+        return layers
+    raise ModelError(
+        f"the layers of a '{model.config.model_type}' model are not where those of {FAMILIES} are: {advice}."
+    )
 
 
 def _found(model: nn.Module) -> tuple[str, nn.ModuleList]:

@@ -97,8 +97,11 @@ def apply_structure(model: PreTrainedModel, structure: Structure) -> None:
 
 
 def say_even_width(model: PreTrainedModel) -> None:
-    """Where all layers have equally many neurons, make config.json say how many: others can read that."""
-    widths = {block.neurons for block in blocks(model)}
+    """Where all layers have equally many neurons, make config.json say how many: others can read that.
+
+    A family whose neurons are not known keeps what it says.
+    """
+    widths = {block.neurons for block in blocks_or_none(model) or ()}
     if len(widths) == 1:
         setattr(model.config, neurons_name(model.config), widths.pop())
 

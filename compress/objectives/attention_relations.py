@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from compress.errors import TrainingError
-from compress.objectives.masking import float32, masked_mean
+from compress.objectives.masking import float32, masked_mean, products_in_float32
 
 Pair = tuple[Tensor, Tensor]
 
@@ -59,7 +59,8 @@ def log_relations(left: Tensor, right: Tensor, *, mask: Tensor, relation_heads: 
     Raises: TrainingError: when `relation_heads` does not divide the width.
     """
     ones, others = (_split(vectors, relation_heads) for vectors in float32(left, right))
-    scores = ones @ others.transpose(-1, -2) / ones.shape[-1] ** 0.5
+    with products_in_float32(left):
+        scores = ones @ others.transpose(-1, -2) / ones.shape[-1] ** 0.5
     # the smallest number, not -inf: 0 · (-inf - -inf) of two padded tokens would be NaN
     scores = scores.masked_fill(mask[:, None, None, :] == 0, torch.finfo(scores.dtype).min)
     return functional.log_softmax(scores, dim=-1)

@@ -43,5 +43,13 @@ def mean_or_zero(values: Tensor) -> Tensor:
 
 
 def float32(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """The same in full precision: exponentials and squares of bf16 lose too much."""
+    """The same in full precision: exponentials and squares of bf16 lose too much.
+
+    Autocast rounds what goes into a product of matrices all the same: compute that within `products_in_float32`.
+    """
     return tuple(tensor.to(torch.float32) for tensor in tensors)
+
+
+def products_in_float32(like: Tensor) -> torch.autocast:
+    """A context in which no autocast rounds products of matrices on the device of `like`."""
+    return torch.autocast(like.device.type, enabled=False)

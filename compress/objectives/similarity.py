@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from compress.errors import TrainingError
-from compress.objectives.masking import float32
+from compress.objectives.masking import float32, products_in_float32
 
 
 def similarity_loss(student: Tensor, teacher: Tensor) -> Tensor:
@@ -27,5 +27,6 @@ def similarity_loss(student: Tensor, teacher: Tensor) -> Tensor:
     """
     if len(student) != len(teacher):
         raise TrainingError(f"{len(student)} sentences of the student cannot face {len(teacher)} of the teacher.")
-    ours, theirs = (functional.normalize(one @ one.T, dim=-1) for one in float32(student, teacher))
+    with products_in_float32(student):
+        ours, theirs = (functional.normalize(one @ one.T, dim=-1) for one in float32(student, teacher))
     return (ours - theirs).square().mean()

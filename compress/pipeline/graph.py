@@ -91,6 +91,7 @@ class _Checks:
             yield from self._name(index, stage.name)
             if isinstance(stage, Step):
                 yield from self._edges(index, stage)
+                yield from self._inputs(index, stage)
                 yield from self._data(index, stage)
                 yield from self._gates(index, stage)
         if self._measure.against is not None:
@@ -105,6 +106,12 @@ class _Checks:
     def _edges(self, index: int, step: Step) -> Iterator[Problem]:
         for loc, edge in edges(step).items():
             yield from self._reference(("stages", index, *loc), edge.stage, edge.accepts, index)
+
+    def _inputs(self, index: int, step: Step) -> Iterator[Problem]:
+        """What the step itself says of the stages that it reads."""
+        earlier = {stage.name: stage for stage in self._stages[:index] if isinstance(stage, Step)}
+        for loc, message in step.check_inputs(earlier):
+            yield Problem(("stages", index, *loc), message)
 
     def _data(self, index: int, step: Step) -> Iterator[Problem]:
         if step.measure is None:

@@ -9,9 +9,9 @@ from typing import Any
 from torch import nn
 from transformers import PreTrainedModel
 
-from compress.models.layers import encoder_layers_name
+from compress.models.layers import encoder_layers_name, stack_of
 from compress.models.structure import say_even_width
-from compress.training.layer_importance import check_layers, stack_of
+from compress.training.layer_importance import check_layers
 
 
 def prune_layers(model: PreTrainedModel, kept: Sequence[int]) -> dict[str, Any]:

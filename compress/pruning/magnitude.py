@@ -71,7 +71,9 @@ def prune_by_magnitude(
         labels=labels, seed=seed, constraint=pruning, progress=progress, description=description,
     )  # fmt: skip
     zeros = zeros_of(pruning.matrices)
-    assert zeros["least_sparsity"] >= pruning.sparsity - 1e-3, "a state from before the final sparsity was kept"
+    for name, matrix in pruning.matrices.items():
+        wanted = round(pruning.sparsity * matrix.numel())
+        assert int((matrix == 0).sum()) >= wanted, f"{name}: a state from before the final sparsity was kept"
     progress.say(
         f"{description}: {zeros['sparsity']:.1%} of {zeros['numbers']:,} weights in {zeros['matrices']} matrices are "
         f"zero. {NO_FASTER}."

@@ -10,16 +10,19 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from compress.inference.predictor import Array
+
 FEWEST = 64  # elements from which half of a tensor is more than the Cast node that widens it
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-LARGEST = float(np.finfo(np.float16).max)
+PRECISION = 1e-3  # of each value, or of one that is this share of the tensor's largest
 
 
 def store_floats_in_half(model: onnx.ModelProto) -> int:
     """Keep float vectors (biases, norms, scales) as float16 with a Cast to float32 behind each, in place; how many.
 
-    Half precision rounds a value by at most 2⁻¹¹ of itself, where the codes that a scale multiplies are rounded by up
-    to half a step. Matrices and tables were left float by intent, and vectors with values beyond its range must be.
+    Half precision rounds a value by 2⁻¹¹ of itself, where the codes that a scale multiplies are rounded by up to half a
+    step. Matrices and tables were left float by intent; vectors that it holds less well (too large, or tiny scales
+    beside others) stay too.
     """
     graph = model.graph
     halved = [tensor for tensor in graph.initializer if _worth_halving(tensor)]
@@ -63,7 +66,14 @@ def _worth_halving(tensor: onnx.TensorProto) -> bool:
     if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) != 1:
         return False
     values = numpy_helper.to_array(tensor)
-    return values.size >= FEWEST and bool(np.abs(values).max() <= LARGEST)
+    return values.size >= FEWEST and _held_by_half(values)
+
+
+def _held_by_half(values: Array) -> bool:
+    sizes = np.abs(values)
+    with np.errstate(over="ignore"):
+        error = np.abs(values.astype(np.float16).astype(np.float32) - values)
+    return bool((error <= PRECISION * np.maximum(sizes, PRECISION * sizes.max())).all())
 
 
 def _short_names(*, avoiding: set[str]) -> Iterator[str]:

@@ -27,7 +27,8 @@ MICROSOFT = "com.microsoft"
 def quantize_embeddings(model: onnx.ModelProto, *, bits: int = 8, block_size: int = 32) -> int:
     """Rewrite every Gather and Slice of a constant float table along its rows, in place; how many there were.
 
-    A table with several readers is quantized once. A Gather along another axis is left, for the caller to find.
+    A table with several readers is quantized once. A Gather along another axis, or in the table of a Constant node, is
+    left for the caller to find.
 
     Args:
         model: a float model.
@@ -41,7 +42,7 @@ def quantize_embeddings(model: onnx.ModelProto, *, bits: int = 8, block_size: in
     done = 0
     for node in graph.node:
         table = wanted.get(node.output[0])
-        if table is None or table != node.input[0] or not _along_rows(node, constants):
+        if table is None or table != node.input[0] or table not in constants or not _along_rows(node, constants):
             rewritten.append(node)
             continue
         if bits == 4 and node.op_type == "Gather" and _fits_blocks(constants[table]):

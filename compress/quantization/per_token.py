@@ -1,13 +1,13 @@
-"""Int8 products whose activations are scaled token by token, so that a row's answer never depends on its batch-mates.
+"""Int8 products whose activations are scaled token by token, so that a row's answer does not depend on the others.
 
     scale = max|x| / 127 over the last axis        Abs, ReduceMax, Mul
     codes = round(x / scale) + 128                 QuantizeLinear with one block a token (opset 21)
     y     = (codes - 128) · W8 · w_scale · scale   MatMulIntegerToFloat, Mul
 
 One quantization is shared by all products that read the same activations (Q, K and V). Sums of integers have no order,
-and everything else looks at one token, so answers are equal to the last bit. A token of zeros has scale 0: whatever its
-codes are, they are multiplied by 0. The range is a token's own, which also makes this nearer to the float model than
-one scale for the whole batch.
+and everything else looks at one token, so answers should be equal to the last bit; `invariance` measures on this
+machine whether they are. A token of zeros has scale 0: whatever its codes are, they are multiplied by 0. The range is a
+token's own, which also makes this nearer to the float model than one scale for the whole batch.
 
 4 bits: the file holds codes of 4 bits and a scale a block; nodes that read constants only make the int8 matrix of
 them, which onnxruntime does once, when it loads the model. So it runs as fast as 8 bits.

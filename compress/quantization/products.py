@@ -15,7 +15,7 @@ Initializers = dict[str, onnx.TensorProto]
 
 @dataclass(frozen=True)
 class Product:
-    """y = x · matrix + bias, in the place of one MatMul or Gemm."""
+    """y = x · matrix, in the place of one MatMul or Gemm; a bias is added behind it."""
 
     activation: str
     """x (…, inputs)"""
@@ -101,8 +101,12 @@ def _matrix(name: str, constants: Initializers, made_by: dict[str, onnx.NodeProt
 
 
 def _drop_unread_nodes(model: onnx.ModelProto) -> None:
-    """Transposes of matrices that are quantized now."""
-    read = {name for node in model.graph.node for name in node.input} | {value.name for value in model.graph.output}
-    kept = [node for node in model.graph.node if read & set(node.output)]
+    """Transposes of matrices that are quantized now, and what only they read."""
+    read = {value.name for value in model.graph.output}
+    kept: list[onnx.NodeProto] = []
+    for node in reversed(model.graph.node):
+        if read & set(node.output):
+            read.update(node.input)
+            kept.append(node)
     del model.graph.node[:]
-    model.graph.node.extend(kept)
+    model.graph.node.extend(reversed(kept))

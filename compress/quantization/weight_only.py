@@ -1,8 +1,9 @@
 """Weights in blocks of 8 or 4 bits, activations float for the graph: onnxruntime's `MatMulNBits`, round-to-nearest.
 
 With `accuracy_level: 4` its kernel quantizes activations itself, by token and block, to compute in int8. Whether it
-then adds up the same for one token as for many is its kernels' business: on the processor tried (AMD EPYC, AVX512-VNNI)
-blocks up to 64 weights of 8 bits and up to 32 of 4 bits gave differences of exactly 0, larger ones did not.
+then adds up the same for one token as for many is its kernels' business, so it is measured (`invariance`): on the
+processor tried (AMD EPYC, AVX512-VNNI) blocks up to 64 weights of 8 bits and up to 32 of 4 bits gave differences of
+exactly 0, larger ones did not.
 """
 
 from collections.abc import Iterator
@@ -21,8 +22,6 @@ from compress.quantization.weights import activation_products, by_operator
 
 MICROSOFT = "com.microsoft"
 INT8_ARITHMETIC = 4
-EXACT_BLOCK = {8: 64, 4: 32}
-"""The largest block, by bits, with which a token's sum does not depend on how many tokens there are."""
 
 
 def quantize_weight_only(

@@ -1,9 +1,12 @@
 """`bundle`: what an edge box needs and no more."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from compress.chain import artifacts
-from compress.chain.step import Input, Step, Workspace
+from compress.chain.step import Input, Loc, Step, Workspace
+from compress.steps.export_onnx import ExportOnnx
+from compress.steps.quantize import Quantize
 
 ROWS_TO_COMPARE = 16
 
@@ -17,6 +20,12 @@ class Bundle(Step):
     one_text_at_a_time: bool = False
     """Write the graph without `attention_mask`, for callers who never pad: a little quicker. Needs an export with
     `graph: lean`; rows of different lengths are then answered one after the other."""
+
+    def check_inputs(self, earlier: Mapping[str, Step]) -> Iterator[tuple[Loc, str]]:
+        """A graph without mask is made of a lean one."""
+        exported = _exported(self.model.stage, earlier)
+        if self.one_text_at_a_time and exported is not None and exported.graph != "lean":
+            yield ("one_text_at_a_time",), f"one_text_at_a_time needs `graph: lean` in stage '{exported.name}'"
 
     def run(self, workspace: Workspace) -> artifacts.Bundle:
         """Link the graph, write tokenizer and configuration, and open the result once."""
@@ -51,3 +60,12 @@ class Bundle(Step):
         largest = check_alone(masked, unmasked, encoder, texts)
         workspace.progress.say(f"without attention_mask: {len(texts)} texts, logits within {largest:.1g} of before.")
         return {"rows": len(texts), "split": split, "largest_difference": largest}
+
+
+def _exported(name: str, earlier: Mapping[str, Step]) -> ExportOnnx | None:
+    """The stage whose graph the stage `name` ships, quantized or not; None when that cannot be told."""
+    source = earlier.get(name)
+    for _ in earlier:
+        if isinstance(source, Quantize):
+            source = earlier.get(source.model.stage)
+    return source if isinstance(source, ExportOnnx) else None

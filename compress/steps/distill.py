@@ -12,10 +12,13 @@ from compress.chain.step import Input, Step, Workspace
 from compress.steps.augmentation import Augmentation, augmented
 from compress.steps.distillation.checks import (
     check_data,
+    check_stopping,
     check_teachers,
     check_tokens,
     check_training,
     check_unlabelled,
+    check_what_teachers_are_for,
+    warn_of_width,
 )
 from compress.steps.distillation.objectives import (
     COMPARES_TOKENS,
@@ -26,10 +29,13 @@ from compress.steps.distillation.objectives import (
 from compress.steps.distillation.phases import Phase
 from compress.steps.distillation.teachers import Teacher, Teachers, open_teachers
 from compress.steps.student import Made, Student, make_student
+from compress.steps.student_layers import drafted
 from compress.steps.trained import labelled, last_good_kept
 from compress.training.options import Training
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
     from compress.distillation import phases as knowledge
 
 
@@ -37,6 +43,7 @@ class Distill(Step):
     """Train a small student on the answers of a teacher, or of several."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["teacher"]}, {"required": ["teachers"]}]})
+    version: ClassVar[int] = 2
     trains: ClassVar[bool] = True
 
     step: Literal["distill"]
@@ -77,7 +84,9 @@ class Distill(Step):
     @model_validator(mode="after")
     def _every_word_has_an_effect(self) -> Self:
         check_teachers(self.all_teachers(), self.all_objectives())
+        check_what_teachers_are_for(self.all_teachers(), self.all_objectives(), student=self.student)
         check_training(self.all_phases())
+        check_stopping(self.phases or [], self.training)
         if self.unlabelled is not None:
             check_unlabelled(self.all_objectives())
         if self.augmentation is not None:
@@ -104,8 +113,7 @@ class Distill(Step):
         teachers = self._open_teachers(workspace)
         check_data(teachers, data, unlabelled)
         max_length = self.max_length or teachers.artifacts[0].manifest.max_length
-        made = make_student(self.student, workspace, teachers.artifacts[0], teachers.first, data=data)
-        self._check(made, teachers, data, workspace, max_length=max_length)
+        made = self._made(teachers, data, workspace, max_length=max_length)
         further = [] if unlabelled is None else [unlabelled]
         details = self._train(made, teachers, data, further, workspace, max_length=max_length)
         teachers.artifacts[0].manifest.derived(
@@ -122,16 +130,47 @@ class Distill(Step):
         watched = {said[0].stage.stage if one.teacher is None else one.teacher.stage for one in compared}
         return open_teachers(said, workspace, watched=watched)
 
-    def _check(self, made: Made, teachers: Teachers, data: Dataset, workspace: Workspace, *, max_length: int) -> None:
-        """Raises: StepError, ModelError: for what does not fit together, before anything is answered or trained."""
+    def _made(self, teachers: Teachers, data: Dataset, workspace: Workspace, *, max_length: int) -> Made:
+        """The student; what can be known of it is checked before its layers are measured and its weights fitted.
+
+        Warns when it loses zeros, or is wider than its teachers.
+
+        Raises: StepError, ModelError: for what does not fit together, before anything is answered or trained.
+        """
         from compress.distillation.train import check_phases
+        from compress.models.load import load_tokenizer
+        from compress.training.lost_zeros import warn_of_lost_zeros
+
+        phases, first = self._bindings(teachers), teachers.artifacts[0]
+        if self.student.layers is not None:  # it will read what its teacher reads
+            self._check_reading(teachers.first, load_tokenizer(first.path), teachers, data, max_length=max_length)
+            draft = drafted(self.student, teachers.first)
+            if draft is not None:
+                check_phases(draft, phases, teachers=teachers.live, seed=workspace.seed)
+        made = make_student(self.student, workspace, first, teachers.first, data=data)
+        if self.student.layers is None:
+            self._check_reading(made.model, made.tokenizer, teachers, data, max_length=max_length)
+        check_phases(made.model, phases, teachers=teachers.live, seed=workspace.seed)
+        warn_of_lost_zeros(made.model, progress=workspace.progress, description=self.name)
+        warn_of_width(made, teachers, progress=workspace.progress, description=self.name)
+        return made
+
+    def _check_reading(
+        self,
+        model: "PreTrainedModel",
+        tokenizer: "PreTrainedTokenizerFast",
+        teachers: Teachers,
+        data: Dataset,
+        *,
+        max_length: int,
+    ) -> None:
+        """Raises: StepError, ModelError: when a student with that model's embeddings cannot read these tokens."""
         from compress.models.load import check_vocabulary
         from compress.models.positions import check_length
 
-        check_vocabulary(made.model, made.tokenizer)
-        check_length(made.model.config, max_length)
-        check_tokens(self.all_objectives(), made, teachers, data, max_length=max_length)
-        check_phases(made.model, self._bindings(teachers), teachers=teachers.live, seed=workspace.seed)
+        check_vocabulary(model, tokenizer)
+        check_length(model.config, max_length)
+        check_tokens(self.all_objectives(), tokenizer, teachers, data, max_length=max_length)
 
     def _augmented(
         self, made: Made, teachers: Teachers, data: Dataset, workspace: Workspace, *, max_length: int

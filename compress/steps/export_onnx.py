@@ -1,5 +1,6 @@
 """`export_onnx`: a checkpoint to an ONNX graph that answers as it does."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -24,7 +25,7 @@ class ExportOnnx(Step):
     onnxruntime fuses what suits the processor by itself when it loads an unfused one."""
     graph: Literal["plain", "lean"] = "plain"
     """Lean: rewritten into fewer and quicker operators (packed products, onnxruntime's attention, the last layer for
-    the first token only), proved equal; it runs on onnxruntime alone. Where that cannot be, plain with a warning."""
+    the first two tokens only), proved equal; it runs on onnxruntime alone. Where it cannot be, plain with a warning."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -69,5 +70,10 @@ class ExportOnnx(Step):
             progress.say(
                 f"lean graph: {graph['nodes_before']} nodes became {graph['nodes_after']}; "
                 f"{graph['attentions']} attentions in one operator each, {graph['packed_products']} products packed, "
-                f"{graph['first_token_nodes']} nodes see the first token only."
+                f"{graph['first_token_nodes']} nodes see the first two tokens only{_stayed(graph['stayed'])}."
             )
+
+
+def _stayed(parts: Sequence[str]) -> str:
+    """What could not be rewritten."""
+    return f"; built otherwise and left as it was: {', '.join(parts)}" if parts else ""

@@ -59,6 +59,7 @@ class Finetune(Step):
     def run(self, workspace: Workspace) -> Checkpoint:
         """Tune, keep the best state by validation, write it with its tokenizer."""
         from compress.models.load import load_base, load_tokenizer, save_checkpoint
+        from compress.training.lost_zeros import warn_of_lost_zeros
         from compress.training.supervise import supervise
 
         data, folder = labelled(workspace.load(self.data), stage=self.data.stage), self.base.resolve()
@@ -66,6 +67,7 @@ class Finetune(Step):
         model = load_base(folder, task=task, labels=labels, seed=workspace.seed)
         tokenizer = load_tokenizer(folder)
         _tune(model, self.strategy)
+        warn_of_lost_zeros(model, progress=workspace.progress, description=self.name)
 
         def save(to: Path) -> None:
             save_checkpoint(model, tokenizer, to, max_length=self.max_length)

@@ -1,12 +1,14 @@
 """`quantize`: an ONNX model in fewer bits."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from compress.chain.artifacts import OnnxModel
-from compress.chain.step import Input, Step, Workspace
+from compress.chain.step import Input, Loc, Step, Workspace
+from compress.steps.export_onnx import ExportOnnx
 from compress.steps.quantization.dynamic_int8 import DynamicInt8
 from compress.steps.quantization.weight_only import WeightOnly
 
@@ -16,13 +18,22 @@ Scheme = Annotated[DynamicInt8 | WeightOnly, Field(discriminator="kind")]
 class Quantize(Step):
     """Quantize every product with constant weights and every embedding, and fail if one was left."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     step: Literal["quantize"]
     model: Input[OnnxModel]
     """The float model, exported unfused."""
     scheme: Scheme = Field(default_factory=lambda: DynamicInt8(kind="dynamic_int8"))
     """What is quantized, and how."""
+
+    def check_inputs(self, earlier: Mapping[str, Step]) -> Iterator[tuple[Loc, str]]:
+        """The model is float and unfused."""
+        name = self.model.stage
+        source = earlier.get(name)
+        if isinstance(source, Quantize):
+            yield ("model",), f"'{name}' is quantized already: name the stage that exported the float model"
+        if isinstance(source, ExportOnnx) and source.fuse:
+            yield ("model",), f"fused operators are not quantized: leave `fuse: true` out of stage '{name}'"
 
     def run(self, workspace: Workspace) -> OnnxModel:
         """Quantize and count."""
@@ -33,11 +44,31 @@ class Quantize(Step):
         target = workspace.out / "model.onnx"
         found = self.scheme.apply(model.path / "model.onnx", target, workspace.progress)
         copy_beside(model.path, workspace.out)
+        invariance = self._batch_invariance(workspace, max_length=model.manifest.max_length)
         counts = ", ".join(f"{count} {operator}" for operator, count in found.quantized.items())
         workspace.progress.say(f"quantized {counts}: {found.size_mb_before} MB became {found.size_mb_after} MB.")
-        details = {"scheme": self.scheme.model_dump(), **asdict(found), "nodes": count_nodes(target)}
+        details = {
+            "scheme": self.scheme.model_dump(), **asdict(found), "nodes": count_nodes(target),
+            "batch_invariance": invariance,
+        }  # fmt: skip
         model.manifest.derived(
             kind="OnnxModel", step=self.step, digest=model.digest, details=details,
-            batch_invariant=self.scheme.batch_invariant,
+            batch_invariant=invariance["same"],
         ).write(workspace.out)  # fmt: skip
         return OnnxModel(workspace.out, "")
+
+    def _batch_invariance(self, workspace: Workspace, *, max_length: int) -> dict[str, Any]:
+        """Whether a text's answer is the same in any batch: asked of the model, where the scheme can be so at all."""
+        from compress.benchmarking.machine import this_machine
+        from compress.quantization.invariance import is_batch_invariant
+
+        if not self.scheme.may_be_batch_invariant:
+            return {"same": False}
+        same = is_batch_invariant(workspace.out, max_length=max_length)
+        machine = this_machine()
+        if not same:
+            workspace.progress.warn(
+                f"{self.name}: on this machine ({machine.processor}) the answer to a text depends a little on the "
+                "texts beside it."
+            )
+        return {"same": same, "processor": machine.processor, "instruction_sets": list(machine.instruction_sets)}

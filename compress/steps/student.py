@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 WORDS = ("layers", "base", "stage")
 NARROW = ("hidden", "heads", "neurons")
+MOST_ROWS = 1000
 
 Layer = Annotated[int, Field(ge=0, lt=1000)]
 Count = Annotated[int, Field(ge=1, le=1000)]
@@ -38,8 +39,16 @@ class Choice(Frozen):
     """How many layers the student takes."""
     by: Literal["importance", "spread"] = "importance"
     """`importance`: those that are missed most on the validation rows; `spread`: evenly, the first and the last too."""
-    rows: int = Field(default=1000, ge=1, le=1_000_000)
+    rows: int = Field(default=MOST_ROWS, ge=1, le=1_000_000)
     """Labelled validation rows that each measurement of importance reads, spread evenly over the split."""
+
+    @model_validator(mode="after")
+    def _rows_are_read(self) -> Self:
+        if self.by == "spread" and self.rows != MOST_ROWS:
+            raise PydanticCustomError(
+                "layers", "`rows` has no effect with `by: spread`, which reads none: leave it out"
+            )
+        return self
 
 
 def _shape_of(value: object) -> str:
@@ -90,7 +99,13 @@ class Student(Frozen):
                 "student", "`{found}` goes with `layers`, not with `{other}`: leave it out", found
             )
         if not narrow and (self.projection, self.initial) != ("pca", "projected"):
-            message = "`projection` and `initial` are of a narrower student: add `hidden`, `heads` or `neurons`"
+            message = "`projection` and `initial` are of a narrower student: add `hidden` or `neurons`"
+            raise PydanticCustomError("student", message)
+        if self.heads is not None and self.hidden is None:
+            message = (
+                "`heads` has no effect without `hidden`: a student as wide as its teacher has as many heads; "
+                "add `hidden`, or leave it out"
+            )
             raise PydanticCustomError("student", message)
         if self.initial == "random" and self.projection != "pca":
             raise PydanticCustomError("student", "`projection` has no effect with `initial: random`: leave it out")

@@ -29,17 +29,14 @@ def from_layers(
     Raises: ModelError: for layers or widths that the teacher lacks, or a family that is not known.
     """
     from compress.distillation.layers import encoder_layers
-    from compress.distillation.student import layers_chosen, student_from_layers
+    from compress.distillation.student import student_from_layers
 
-    assert student.layers is not None
-    available = len(encoder_layers(model))
-    wanted = student.layers.keep if isinstance(student.layers, Choice) else student.layers
-    chosen = layers_chosen(available, wanted)
+    available, chosen = len(encoder_layers(model)), _spread(student, model)
     measured: Details = {}
-    shape = _shape(student, model, chosen)  # before layers are measured: a width too many is said at once
-    if isinstance(student.layers, Choice) and student.layers.by == "importance" and len(chosen) < available:
-        chosen, measured = _most_important(student.layers, workspace, teacher, model, data)
-        shape = _shape(student, model, chosen)
+    choice = _to_measure(student)
+    if choice is not None and len(chosen) < available:
+        chosen, measured = _most_important(choice, workspace, teacher, model, data)
+    shape = _shape(student, model, chosen)
     details = {"teacher_layers": available, "layers": list(chosen), **measured}
     if shape is None:
         return student_from_layers(model, chosen), details
@@ -47,11 +44,61 @@ def from_layers(
     return made, {**details, **more}
 
 
+def drafted(student: Student, model: "PreTrainedModel") -> "PreTrainedModel | None":
+    """A model as deep and as wide as the student will be, before layers are measured or weights are fitted for it.
+
+    None: the student itself is made at once, or its widths depend on which layers of a pruned teacher are chosen.
+
+    Args:
+        student: with `layers`.
+        model: the teacher's; it stays as it is.
+
+    Raises: ModelError: as `from_layers` does, as far as it can be known.
+    """
+    from compress.distillation.narrow import random_student
+    from compress.distillation.narrow_shape import check_width
+    from compress.distillation.student import student_from_layers
+    from compress.models.structure import structure_of
+
+    choice = _to_measure(student)
+    if choice is None and not _is_narrow(student):
+        return None
+    if _is_narrow(student):
+        check_width(model, hidden=student.hidden)
+    chosen, structure = _spread(student, model), structure_of(model)
+    if choice is not None and structure is not None and structure.layers:
+        return None
+    shape = _shape(student, model, chosen)
+    if shape is None:
+        return student_from_layers(model, chosen)
+    return random_student(model, shape, layers=len(chosen), seed=0)
+
+
+def _is_narrow(student: Student) -> bool:
+    return any(getattr(student, word) is not None for word in NARROW)
+
+
+def _to_measure(student: Student) -> Choice | None:
+    """What was said of layers, when they have to be measured for it."""
+    choice = student.layers
+    return choice if isinstance(choice, Choice) and choice.by == "importance" else None
+
+
+def _spread(student: Student, model: "PreTrainedModel") -> tuple[int, ...]:
+    """The layers as said; where only their number is, spread evenly."""
+    from compress.distillation.layers import encoder_layers
+    from compress.distillation.student import layers_chosen
+
+    assert student.layers is not None
+    wanted = student.layers.keep if isinstance(student.layers, Choice) else student.layers
+    return layers_chosen(len(encoder_layers(model)), wanted)
+
+
 def _shape(student: Student, model: "PreTrainedModel", chosen: tuple[int, ...]) -> "Shape | None":
     """How wide the student is; None: as its teacher."""
     from compress.distillation.narrow_shape import shape_for
 
-    if all(getattr(student, word) is None for word in NARROW):
+    if not _is_narrow(student):
         return None
     return shape_for(model, chosen, hidden=student.hidden, heads=student.heads, neurons=student.neurons)
 

@@ -41,7 +41,7 @@ def last_good_kept(workspace: Workspace, save: Callable[[Path], None]) -> Iterat
         if error.best_step is None:
             raise TrainingError(f"{error} There was no validation before it, so no state was kept.") from error
         kept = workspace.cached({"last_good": workspace.key, "stopped_at": error.step}, save)
-        figures = ", ".join(f"{name} {value:.4g}" for name, value in error.best.items())
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in error.best.items()) or "not validated"
         raise TrainingError(
             f"{error} The last good checkpoint, of step {error.best_step} ({figures}), is kept in {kept}."
         ) from error

@@ -1,17 +1,25 @@
-"""Some labelled rows of a split, as padded batches of like length: what importance is measured on."""
+"""Some labelled rows of a split, as padded batches of like length, and what a model reaches on them."""
 
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import datasets
 import numpy as np
+import torch
 from torch import Tensor
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from compress.data.rows import load_split, spread, targets_of
 from compress.errors import DataError
+from compress.progress import Advance
+from compress.task import Task
+from compress.training.losses import inputs_of
 from compress.training.tokenise import Collate, collator, lengths_of, tokenise
+from compress.training.validation import validation_figures
+
+BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -50,3 +58,25 @@ def labelled_rows(
         raise DataError(f"the '{split}' split has no rows: importance cannot be measured on it.")
     targets_of(chosen)  # says what to do when there are no labels
     return LabelledRows(tokenise(chosen, tokenizer, max_length=max_length), collator(tokenizer))
+
+
+def figures_on(rows: LabelledRows, model: PreTrainedModel, *, task: Task, advance: Advance) -> dict[str, float]:
+    """`loss` and the task's score of a model as it is, on the CPU; it is left as it was.
+
+    Args:
+        rows: at least one.
+        model: a classifier; inputs that it does not take (token types of MPNet) are left out.
+        task: decides loss and score.
+        advance: told the rows that are done.
+    """
+    takes, training = frozenset(inspect.signature(model.forward).parameters), model.training
+    logits, targets = [], []
+    model.train(mode=False)
+    with torch.inference_mode():
+        for batch in rows.batches(BATCH_SIZE):
+            inputs = {name: tensor for name, tensor in inputs_of(batch).items() if name in takes}
+            logits.append(model(**inputs).logits.float().numpy())
+            targets.append(batch["labels"].numpy())
+            advance(len(logits[-1]))
+    model.train(mode=training)
+    return validation_figures(np.concatenate(logits), np.concatenate(targets), task=task)

@@ -11,22 +11,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
-import torch
 from torch import nn
 from transformers import PreTrainedModel
 
 from compress.errors import ModelError
-from compress.models.layers import encoder_layers, encoder_layers_name
+from compress.models.layers import encoder_layers_name, stack_of
 from compress.progress import Advance, Progress
 from compress.task import Task
-from compress.training.labelled_rows import LabelledRows
-from compress.training.losses import inputs_of
-from compress.training.validation import rank_of, validation_figures
-
-STACKS = ("encoder.layer", "transformer.layer")
-"""How the dotted name of a stack ends whose layers only follow each other; the second is DistilBERT's."""
-BATCH = 32
+from compress.training.labelled_rows import LabelledRows, figures_on
+from compress.training.validation import rank_of
 
 
 @dataclass(frozen=True)
@@ -119,19 +112,6 @@ def check_layers(model: PreTrainedModel, *, keep: int) -> None:
         )
 
 
-def stack_of(model: PreTrainedModel) -> nn.ModuleList:
-    """The encoder's layers, bottom first.
-
-    Raises: ModelError for a family whose layers are elsewhere, or do more than follow each other.
-    """
-    if encoder_layers_name(model).endswith(STACKS):
-        return encoder_layers(model)
-    raise ModelError(
-        f"the layers of a '{model.config.model_type}' model are not where those of BERT, RoBERTa, DistilBERT and MPNet "
-        "are: take a model of these families."
-    )
-
-
 @contextmanager
 def _without(model: PreTrainedModel, removed: set[int]) -> Iterator[None]:
     """The model runs without those layers inside, and has them again afterwards."""
@@ -150,13 +130,5 @@ def _figures(
     model: PreTrainedModel, rows: LabelledRows, removed: set[int], *, task: Task, advance: Advance
 ) -> dict[str, float]:
     """Loss and score of the model without those layers."""
-    logits, targets = [], []
-    training = model.training
-    model.train(mode=False)
-    with torch.inference_mode(), _without(model, removed):
-        for batch in rows.batches(BATCH):
-            logits.append(model(**inputs_of(batch)).logits.float().numpy())
-            targets.append(batch["labels"].numpy())
-            advance(len(logits[-1]))
-    model.train(mode=training)
-    return validation_figures(np.concatenate(logits), np.concatenate(targets), task=task)
+    with _without(model, removed):
+        return figures_on(rows, model, task=task, advance=advance)

@@ -32,7 +32,7 @@ class LossNotFiniteError(TrainingError):
     """The loss is not a number; the model has its best state until then, if there was a validation."""
 
     def __init__(self, step: int, loss: float, best_step: int | None, best: Mapping[str, float]) -> None:
-        self.step, self.best_step, self.best = step, best_step, dict(best)
+        self.step, self.loss, self.best_step, self.best = step, loss, best_step, dict(best)
         super().__init__(
             f"the loss is {loss} at step {step}: training stopped. Lower the learning rate, clip gradients "
             "(`gradient_clipping: 1`) or compute in fp32 (`precision: fp32`), and look for empty or odd rows."

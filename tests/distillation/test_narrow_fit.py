@@ -5,7 +5,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from torch import nn
 
-from compress.distillation.narrow_basis import Moments, basis
+from compress.distillation.narrow_basis import basis, covariance
 from compress.distillation.narrow_fit import refit, refit_norm
 from compress.distillation.narrow_heads import head_energies, head_maps, smaller_context, smaller_scores
 
@@ -54,19 +54,15 @@ def test_a_norm_is_refitted_by_a_line_for_each_coordinate():
         assert norm.bias[place].item() == pytest.approx(intercept, rel=1e-3, abs=1e-5)
 
 
-def moments(*states):
-    found = []
-    for one in states:
-        found.append(Moments(one.size(1)))
-        for part in one.split(7):
-            found[-1].add(part)
-    return found
+def test_the_covariance_is_numpys():
+    x = rows(60, 6) + 3
+    np.testing.assert_allclose(covariance(x), np.cov(x.numpy().astype(np.float64).T, bias=True), rtol=1e-3, atol=1e-4)
 
 
 def test_the_basis_of_one_place_is_its_principal_components():
     x = rows(60, 6) + 3
     expected = PCA(2).fit(x.numpy()).components_
-    found = basis(moments(x), hidden=2, projection="pca").numpy()
+    found = basis([covariance(x)], hidden=2, projection="pca").numpy()
     np.testing.assert_allclose(np.abs(found.T @ expected.T), np.eye(2), atol=1e-4)
 
 
@@ -74,16 +70,16 @@ def test_every_place_counts_the_same_however_large_its_states():
     x, y = torch.zeros(40, 4), torch.zeros(40, 4)
     x[:, 0], y[:, 1] = 1000 * rows(40, 1)[:, 0], rows(40, 1)[:, 0]
     y[:, 2] = 0.1 * rows(40, 1)[:, 0]
-    found = basis(moments(x, y), hidden=2, projection="coordinates")
+    found = basis([covariance(x), covariance(y)], hidden=2, projection="coordinates")
     assert found.nonzero().tolist() == [[0, 0], [1, 1]]
 
 
 @pytest.mark.parametrize("projection", ["pca", "coordinates"])
 def test_a_basis_is_orthonormal_and_the_identity_at_full_width(projection):
     x = rows(60, 6)
-    found = basis(moments(x), hidden=4, projection=projection)
+    found = basis([covariance(x)], hidden=4, projection=projection)
     np.testing.assert_allclose(found.T @ found, np.eye(4), atol=1e-5)
-    assert torch.equal(basis(moments(x), hidden=6, projection=projection), torch.eye(6))
+    assert torch.equal(basis([covariance(x)], hidden=6, projection=projection), torch.eye(6))
 
 
 def best(product, rank):

@@ -77,3 +77,15 @@ def test_a_graph_without_mask_sees_no_padding_and_rows_of_one_length_together(tm
     mask = np.array([[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 1, 0]])
     answered = open_onnx(tmp_path, threads=1).predict({"input_ids": mask * 7, "attention_mask": mask})["logits"]
     assert answered.tolist() == [[2, 3], [1, 2], [2, 3]], "rows together, tokens of each"
+
+
+def test_a_graph_that_fails_on_a_batch_says_how_large_it_was(tmp_path):
+    save(tmp_path, operator="Cast")
+    model = onnx.load(tmp_path / "model.onnx")
+    model.graph.initializer.append(helper.make_tensor("two", TensorProto.INT64, [1], [2]))
+    model.graph.node.insert(0, helper.make_node("Reshape", ["input_ids", "two"], ["pair"]))
+    model.graph.node[1].input[0] = "pair"
+    del model.graph.output[0].type.tensor_type.shape.dim[:]
+    onnx.save(model, tmp_path / "model.onnx")
+    with pytest.raises(ModelError, match=r"onnxruntime .+ cannot answer 1 x 3 tokens: .+Reshape"):
+        open_onnx(tmp_path, threads=1).predict({"input_ids": np.array([[3, 4, 5]])})

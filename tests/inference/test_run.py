@@ -22,6 +22,23 @@ def test_logits_come_in_the_rows_order_out_of_batches_of_like_length(tmp_path):
     assert [shape[0] for shape in predictor.shapes] == [8, 8, 8, 8, 1]
 
 
+def test_every_text_is_encoded_once(tmp_path, monkeypatch):
+    tokenizer = tiny_tokenizer()
+    tokenizer.save_pretrained(tmp_path)
+    encode, asked = TextEncoder._encodings, []
+
+    def counted(self, texts, *, cut_to):
+        asked.extend(texts)
+        return encode(self, texts, cut_to=cut_to)
+
+    monkeypatch.setattr(TextEncoder, "_encodings", counted)
+    texts, _ = tiny_texts(rows=20)
+    predictor = LinearPredictor(np.zeros((len(tokenizer), 3), dtype=np.float32))
+    encoder = TextEncoder.load(tmp_path, max_length=32)
+    predict_all(predictor, encoder, texts, batch_size=8, progress=Silent(), description="testing")
+    assert sorted(asked) == sorted(texts)
+
+
 def test_no_texts_give_no_rows(tmp_path):
     tiny_tokenizer().save_pretrained(tmp_path)
     encoder = TextEncoder.load(tmp_path, max_length=32)

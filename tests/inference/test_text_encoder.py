@@ -52,7 +52,7 @@ def test_lengths_are_the_rows_of_the_mask(folder):
     np.testing.assert_array_equal(encoder.lengths(TEXTS), encoder.encode(TEXTS)["attention_mask"].sum(axis=1))
 
 
-def test_lengths_hold_the_encodings_of_few_rows_at_a_time(tmp_path, monkeypatch):
+def test_the_encodings_of_few_rows_are_held_at_a_time(tmp_path, monkeypatch):
     tiny_tokenizer("bert").save_pretrained(tmp_path)
     encoder, encode, asked = TextEncoder.load(tmp_path, max_length=8), TextEncoder._encodings, []
 
@@ -63,7 +63,16 @@ def test_lengths_hold_the_encodings_of_few_rows_at_a_time(tmp_path, monkeypatch)
     monkeypatch.setattr(TextEncoder, "_encodings", counted)
     texts = ["goal"] * 1024 + ["goal match team"] * 2
     np.testing.assert_array_equal(encoder.lengths(texts), encoder.encode(texts)["attention_mask"].sum(axis=1))
-    assert asked == [1024, 2, 1026]
+    assert asked == [1024, 2] * 2
+
+
+@pytest.mark.parametrize("texts", [TEXTS, PAIRS], ids=["texts", "pairs"])
+def test_tokens_that_were_kept_are_padded_to_what_encode_gives(folder, texts):
+    encoder = TextEncoder.load(folder, max_length=32)
+    kept = encoder.tokens(texts)
+    assert [(ids.dtype, types.dtype) for ids, types in kept] == [(np.int32, np.uint8)] * len(texts)
+    for name, array in encoder.encode(texts).items():
+        np.testing.assert_array_equal(encoder.padded(kept)[name], array)
 
 
 def test_no_texts_give_empty_arrays(folder):

@@ -46,6 +46,13 @@ def test_queries_with_keys_are_the_attention_that_minilm_compares():
     assert loss.item() == pytest.approx(by_hand(student[0], teacher[0], MASK, 4), rel=1e-5)
 
 
+def test_autocast_around_it_rounds_nothing():
+    student, teacher = with_themselves(vectors(0, width=8)), with_themselves(vectors(1, width=12))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = attention_relations_loss(student, teacher, mask=MASK, relation_heads=2)
+    assert torch.equal(found, attention_relations_loss(student, teacher, mask=MASK, relation_heads=2))
+
+
 def test_relations_are_distributions_over_real_tokens():
     one = vectors(0, width=8)[0]
     relations = log_relations(one, one, mask=MASK, relation_heads=2).exp()

@@ -24,6 +24,14 @@ def test_it_is_the_papers_formula_for_other_widths():
     assert similarity_loss(student, teacher).item() == pytest.approx(by_hand(student, teacher), rel=1e-5)
 
 
+def test_autocast_around_it_rounds_nothing():
+    student, teacher = vectors(0), vectors(1, width=9)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = similarity_loss(student, teacher)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, similarity_loss(student, teacher))
+
+
 def test_a_rotation_and_a_scale_change_nothing():
     teacher = vectors(0)
     rotation = torch.linalg.qr(vectors(2, batch=6))[0]

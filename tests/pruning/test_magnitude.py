@@ -34,8 +34,10 @@ class Told(Silent):
         self.said.append(message)
 
 
-def pruned(tmp_path: Path, final: float | Pattern, **training: Any) -> tuple[nn.Module, dict[str, Any], Told]:
-    folder = tiny_checkpoint(tmp_path / "model", spread=0.05)
+def pruned(
+    tmp_path: Path, final: float | Pattern, *, hidden: int = 32, **training: Any
+) -> tuple[nn.Module, dict[str, Any], Told]:
+    folder = tiny_checkpoint(tmp_path / "model", hidden=hidden, spread=0.05)
     model, progress = load_checkpoint(folder), Told()
     found = prune_by_magnitude(
         model, load_tokenizer(folder), pruning=GradualPruning(prunable_matrices(model), final=final),
@@ -56,6 +58,13 @@ def test_the_weights_are_really_zero_and_the_model_still_learns(tmp_path: Path) 
     head = model.get_submodule("classifier")
     assert not (head.weight == 0).any()
     assert not (model.get_input_embeddings().weight[2:] == 0).any()
+
+
+def test_a_small_matrix_has_the_nearest_number_of_zeros(tmp_path: Path) -> None:
+    model, found, _ = pruned(tmp_path, 0.85, hidden=12)
+    counts = {(matrix.numel(), int((matrix == 0).sum())) for matrix in prunable_matrices(model).values()}
+    assert counts == {(144, 122), (288, 245)}, "122.4 and 244.8"
+    assert found["least_sparsity"] < 0.849
 
 
 def test_two_of_four_holds_in_every_group(tmp_path: Path) -> None:

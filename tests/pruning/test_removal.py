@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 
 from compress.errors import ModelError
 from compress.models.blocks import blocks
@@ -75,3 +76,14 @@ def test_a_layer_does_not_lose_everything() -> None:
         prune_neurons(model_of("bert"), [torch.ones(64)] * 2, keep=32, even=False, multiple_of=32)
     with pytest.raises(ModelError, match="keep: 0 of 2 layers"):
         prune_layers(model_of("bert"), [])
+
+
+def test_layers_of_a_family_whose_neurons_are_elsewhere_go_too() -> None:
+    config = transformers.DebertaV2Config(
+        vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
+        max_position_embeddings=64,
+    )  # fmt: skip
+    model = transformers.DebertaV2ForSequenceClassification(config).eval()
+    assert prune_layers(model, [1])["removed"] == [0]
+    assert (model.config.num_hidden_layers, model.config.intermediate_size) == (1, 24)
+    assert model(torch.ones(1, 4, dtype=torch.int64)).logits.shape == (1, 2)

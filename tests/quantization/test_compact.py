@@ -38,6 +38,10 @@ def test_a_value_beyond_half_precision_keeps_its_tensor_float():
     assert store_floats_in_half(model) == 0
 
 
+def test_a_tiny_scale_beside_larger_ones_keeps_its_tensor_float():
+    assert store_floats_in_half(adding(np.where(np.arange(64) == 3, 1e-6, 1e-2).astype(np.float32))) == 0
+
+
 def test_a_tensor_too_small_to_be_worth_a_node_stays_float():
     assert store_floats_in_half(adding(BIAS[:63])) == 0
 

@@ -4,6 +4,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from compress.errors import QuantizationError
+from compress.quantization.dynamic import quantize_dynamic_int8
 from compress.quantization.embeddings import quantize_embeddings, symmetric_rows
 from compress.quantization.rounding import round_to_nearest
 
@@ -103,3 +105,14 @@ def test_tables_that_4_bits_do_not_fit_are_in_8(width):
     model = lookups(table=np.ones((50, width), np.float32))
     assert quantize_embeddings(model, bits=4) == 1
     np.testing.assert_allclose(run(model)[0], 1, rtol=1e-3)
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_a_table_of_a_constant_node_is_left_and_named_at_the_end(tmp_path, bits):
+    model = lookups()
+    (tensor,) = model.graph.initializer
+    del model.graph.initializer[:]
+    model.graph.node.insert(0, helper.make_node("Constant", [], ["table"], value=tensor))
+    onnx.save(model, tmp_path / "float.onnx")
+    with pytest.raises(QuantizationError, match="1 of the nodes with constant weights stayed float: Gather with table"):
+        quantize_dynamic_int8(tmp_path / "float.onnx", tmp_path / "it.onnx", per_token=True, embedding_bits=bits)

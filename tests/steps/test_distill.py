@@ -12,6 +12,7 @@ from compress.chain.step import edges
 from compress.distillation.layers import encoder_layers
 from compress.errors import DataError, ModelError, StepError
 from compress.models.load import load_checkpoint, load_tokenizer
+from compress.progress import Silent
 from compress.steps.distill import Distill
 from tests.steps.distillation.small import SHORT, details_of, stage, workspace_of
 from tests.tiny import tiny_artifact, tiny_base, tiny_checkpoint, tiny_dataset_folder, tiny_labels
@@ -149,6 +150,62 @@ def test_layers_and_heads_that_cannot_be_compared_are_refused_before_the_teacher
     with pytest.raises(ModelError, match="relation_heads is 5, which does not divide"):
         stage(objectives=[{"kind": "logits"}, {"kind": "attention_relations", "relation_heads": 5}]).run(workspace)
     assert workspace.built == 0
+
+
+class Told(Silent):
+    """Remembers which bars there were."""
+
+    def __init__(self):
+        super().__init__()
+        self.bars = []
+
+    def track(self, description, total):
+        self.bars.append(description)
+        return super().track(description, total)
+
+
+@pytest.mark.parametrize("student", [{"layers": {"keep": 2}}, {"layers": 2, "hidden": 16}])
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"max_length": 100}, "max_length 100 is more than this model reads"),
+        ({"objectives": [{"kind": "attention_relations", "relation_heads": 5}]}, "relation_heads is 5"),
+        ({"objectives": [{"kind": "attention_relations", "student_layer": 2}]}, "there is no layer 2"),
+    ],
+)
+def test_what_does_not_fit_is_said_before_layers_are_measured_or_fitted(tmp_path, student, fields, message):
+    workspace = workspace_of(tmp_path)
+    workspace.progress = Told()
+    with pytest.raises(ModelError, match=message):
+        stage(student=student, **fields).run(workspace)
+    assert workspace.progress.bars == []
+
+
+def test_another_teachers_tokens_are_noticed_before_layers_are_measured(tmp_path):
+    other = tiny_artifact("Checkpoint", tiny_checkpoint(tmp_path / "other", "roberta"))
+    workspace = workspace_of(tmp_path, other=other)
+    workspace.progress = Told()
+    objectives = [{"kind": "logits"}, {"kind": "patient", "teacher": "other"}]
+    teachers = [{"stage": "teacher"}, {"stage": "other"}]
+    with pytest.raises(StepError, match="patient compare token by token, but the vocabularies differ"):
+        stage(student={"layers": {"keep": 2}}, objectives=objectives, teacher=None, teachers=teachers).run(workspace)
+    assert workspace.progress.bars == []
+
+
+@pytest.mark.parametrize("kind", ["base", "stage"])
+def test_a_student_wider_than_its_teacher_is_made_with_a_warning(tmp_path, kind):
+    tiny_checkpoint(tmp_path / "wide", hidden=48, layers=1)
+    workspace = workspace_of(tmp_path, wide=tiny_artifact("Checkpoint", tmp_path / "wide"))
+    stage(student={kind: str(tmp_path / "wide") if kind == "base" else "wide"}).run(workspace)
+    assert load_checkpoint(workspace.out).config.hidden_size == 48
+    (warning,) = [one for one in workspace.progress.warnings if "wider" in one]
+    assert warning.startswith("student: the student is wider than its teacher, 48 and 32: it may cost more to run")
+
+
+def test_a_student_as_wide_as_its_teacher_needs_no_warning(tmp_path):
+    workspace = workspace_of(tmp_path)
+    stage().run(workspace)
+    assert not [one for one in workspace.progress.warnings if "wider" in one]
 
 
 def test_a_student_from_an_earlier_stage_is_trained_on(tmp_path):

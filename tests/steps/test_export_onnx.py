@@ -129,6 +129,44 @@ def test_what_cannot_be_lean_or_would_answer_otherwise_stays_plain_and_says_so(t
     assert details["parity"]["largest_difference"] <= 1e-4
 
 
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        ({"op_type": "NoSuchAttention"}, r"model\.onnx cannot be run by onnxruntime .+NoSuchAttention"),
+        ({"num_heads": 5}, r"onnxruntime .+ cannot answer 1 x \d+ tokens: .+"),
+    ],
+)
+def test_a_lean_graph_that_onnxruntime_refuses_stays_plain_and_says_so(tmp_path, monkeypatch, damage, reason):
+    make_lean = exporting.make_lean
+
+    def damaged(source, target, **options):
+        found = make_lean(source, target, **options)
+        lean = onnx.load(target)
+        for node in [one for one in lean.graph.node if one.op_type == "MultiHeadAttention"]:
+            node.op_type = damage.get("op_type", node.op_type)
+            for attribute in [one for one in node.attribute if one.name in damage]:
+                attribute.i = damage[attribute.name]
+        onnx.save(lean, target)
+        return found
+
+    monkeypatch.setattr(exporting, "make_lean", damaged)
+    workspace = workspace_of(tmp_path)
+    details = ModelManifest.read(LEAN.run(workspace).path).details
+    assert details["graph"]["kind"] == "plain"
+    assert re.search(reason, details["graph"]["not_lean_because"])
+    assert str(tmp_path) not in details["graph"]["not_lean_because"], "a manifest names no place on this machine"
+    assert workspace.progress.warnings == [f"onnx: the graph stays plain: {details['graph']['not_lean_because']}"]
+
+
+def test_what_stayed_as_it_was_is_told(tmp_path, monkeypatch):
+    workspace, said = workspace_of(tmp_path), []
+    monkeypatch.setattr("compress.exporting.lean.rewrite.look_up_by_place", lambda *_, **__: None)
+    monkeypatch.setattr(workspace.progress, "say", said.append)
+    details = ModelManifest.read(LEAN.run(workspace).path).details
+    assert details["graph"]["stayed"] == ["positions"]
+    assert said[0].endswith("nodes see the first two tokens only; built otherwise and left as it was: positions.")
+
+
 def test_lean_and_fuse_exclude_each_other():
     with pytest.raises(ValidationError, match="fuse and graph: lean exclude each other"):
         ExportOnnx.model_validate({**LEAN.model_dump(), "model": "student", "fuse": True})

@@ -1,6 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
+from compress.benchmarking.machine import Machine, this_machine
 from compress.chain.manifest import ModelManifest
 from compress.inference.onnx_predictor import open_onnx
 from compress.inference.text_encoder import TextEncoder
@@ -21,6 +22,7 @@ def test_makes_a_smaller_model_that_answers_and_counts_what_it_did(tmp_path):
     manifest = ModelManifest.read(made.path)
     assert manifest.kind == "OnnxModel"
     assert not manifest.batch_invariant
+    assert manifest.details["batch_invariance"] == {"same": False}
     assert manifest.lineage[-1].digest == source.digest
     assert manifest.details["quantized"] == {"MatMul": 12, "Gemm": 2, "Gather": 3}
     assert manifest.details["activation_products"] == 4
@@ -57,21 +59,47 @@ def test_each_option_reaches_the_quantizer(tmp_path):
     assert sizes["all_small_blocks"] < sizes["small_blocks"] < sizes["blocks"] < sizes["blocks_float_embeddings"]
 
 
+BLOCKS = {"kind": "weight_only", "bits": 4, "block_size": 256}
+
+
 @pytest.mark.parametrize(
-    ("scheme", "invariant"),
+    ("scheme", "measured", "said"),
     [
-        ({}, False),
-        ({"per_token": True}, True),
-        ({"kind": "weight_only"}, True),
-        ({"kind": "weight_only", "bits": 4}, True),
-        ({"kind": "weight_only", "bits": 4, "block_size": 64}, False),
-        ({"kind": "weight_only", "bits": 8, "block_size": 128}, False),
+        ({}, True, False),
+        ({"per_token": True}, True, True),
+        ({"per_token": True}, False, False),
+        (BLOCKS, True, True),
+        (BLOCKS, False, False),
     ],
 )
-def test_the_manifest_says_whether_answers_depend_on_the_batch(tmp_path, scheme, invariant):
+def test_whether_answers_depend_on_the_batch_is_measured_and_not_believed(
+    tmp_path, monkeypatch, scheme, measured, said
+):
+    monkeypatch.setattr("compress.quantization.invariance.is_batch_invariant", lambda folder, max_length: measured)
     source = tiny_artifact("OnnxModel", tiny_onnx(tmp_path / "onnx"))
-    made = step(**scheme).run(TinyWorkspace(tmp_path / "out", {"onnx": source}))
-    assert ModelManifest.read(made.path).batch_invariant == invariant
+    workspace = TinyWorkspace(tmp_path / "out", {"onnx": source})
+    manifest = ModelManifest.read(step(**scheme).run(workspace).path)
+    assert manifest.batch_invariant == manifest.details["batch_invariance"]["same"] == said
+    assert ("processor" in manifest.details["batch_invariance"]) == bool(scheme), "per batch nobody asks"
+    warned = [one for one in workspace.progress.warnings if "depends a little on the texts beside it" in one]
+    assert len(warned) == (scheme != {} and not measured)
+
+
+def test_an_answer_per_token_is_the_same_in_any_batch_here(tmp_path):
+    source = tiny_artifact("OnnxModel", tiny_onnx(tmp_path / "onnx"))
+    manifest = ModelManifest.read(step(per_token=True).run(TinyWorkspace(tmp_path / "out", {"onnx": source})).path)
+    assert manifest.batch_invariant
+    assert manifest.details["batch_invariance"]["processor"] == this_machine().processor
+
+
+def test_embeddings_true_is_8_bits_in_every_scheme(tmp_path):
+    made = [
+        model_file(tmp_path / f"{kind}{place}", kind=kind, embeddings=embeddings)[0]
+        for kind in ("dynamic_int8", "weight_only")
+        for place, embeddings in enumerate((True, {"bits": 8}))
+    ]
+    assert made[0] == made[1]
+    assert made[2] == made[3]
 
 
 def model_file(folder, **options):
@@ -112,8 +140,33 @@ def test_native_is_this_machine_from_the_start(monkeypatch):
         step(target={"cpu": "native"})
 
 
-def test_this_machine_is_known_or_none():
-    assert this_cpu() in {"avx2", "avx512", "avx_vnni", "avx512_vnni", "amx", "arm64", None}
+@pytest.mark.parametrize(
+    ("architecture", "sets", "cpu"),
+    [("x86_64", ("avx2", "avx512f", "avx512_vnni"), "avx512_vnni"), ("arm64", (), "arm64"), ("x86_64", (), None)],
+)
+def test_this_cpu_is_what_the_machine_says_of_itself(monkeypatch, architecture, sets, cpu):
+    machine = Machine("it", architecture, sets, cores=1, quota_cores=None, memory_gb=None)
+    monkeypatch.setattr("compress.benchmarking.machine.this_machine", lambda: machine)
+    assert this_cpu() == cpu
+
+
+@pytest.mark.parametrize(
+    ("cpu", "scheme", "warned"),
+    [
+        ("avx2", {}, True),
+        ("avx512", {"per_token": True}, True),
+        ("avx2", {"reduce_range": False}, False),
+        ("avx2", {"target": {"cpu": "avx2"}}, False),
+        ("avx_vnni", {}, False),
+        (None, {}, False),
+    ],
+)
+def test_a_machine_whose_products_saturate_is_a_warning_where_no_target_is_named(
+    tmp_path, monkeypatch, cpu, scheme, warned
+):
+    monkeypatch.setattr("compress.steps.quantization.target.this_cpu", lambda: cpu)
+    _, warnings = model_file(tmp_path, **scheme)
+    assert any("overflows for weights beyond 7 bits" in one for one in warnings) == warned
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from pydantic import ValidationError
 
 from compress.chain.manifest import ModelManifest
@@ -74,6 +75,21 @@ def test_important_layers_make_a_narrow_student(tmp_path):
     assert set(details_of(workspace)["student"]) >= {"without", "hidden"}
 
 
+def test_the_shape_is_judged_by_the_layers_that_were_chosen(tmp_path):
+    workspace = workspace_of(tmp_path)
+    teacher = load_checkpoint(tmp_path / "teacher")
+    last = blocks(teacher)[2]  # one of two that are spread evenly; it does nothing, so it is not missed
+    last.keep_heads([1, 3])
+    with torch.no_grad():
+        for weights in (last.output.weight, last.output.bias, last.narrow.weight, last.narrow.bias):
+            weights.zero_()
+    save_checkpoint(teacher, load_tokenizer(tmp_path / "teacher"), tmp_path / "teacher", max_length=32)
+    workspace = workspace_of(tmp_path)
+    stage(student={"layers": {"keep": 2}, "hidden": 16, "heads": 4}).run(workspace)
+    assert details_of(workspace)["student"]["layers"] == [0, 1]
+    assert load_checkpoint(workspace.out).config.num_attention_heads == 4
+
+
 def test_layers_of_a_pruned_teacher_keep_their_shapes(tmp_path):
     workspace = workspace_of(tmp_path)
     teacher = load_checkpoint(tmp_path / "teacher")
@@ -102,6 +118,8 @@ def test_a_student_wider_than_its_teacher_is_refused_before_the_teacher_answers(
         ({"layers": 2, "hidden": 16, "initial": "random", "projection": "coordinates"}, (), "has no effect with"),
         ({"layers": 2, "hidden": 16, "heads": 3}, (), "hidden 16 is not divisible by its 3 heads"),
         ({"layers": 2, "hidden": 0}, ("hidden",), "greater than or equal to 1"),
+        ({"layers": 2, "heads": 4}, (), "`heads` has no effect without `hidden`"),
+        ({"layers": {"keep": 2, "by": "spread", "rows": 9}}, ("layers", "choice"), "`rows` has no effect with"),
         ({"layers": {"keep": 0}}, ("layers", "choice", "keep"), "greater than or equal to 1"),
         ({"layers": {"keep": 2, "by": "luck"}}, ("layers", "choice", "by"), "'importance' or 'spread'"),
     ],

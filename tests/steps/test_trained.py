@@ -22,6 +22,15 @@ def test_the_key_and_the_step_decide_which_last_good_state_is_found(
     assert (kept / "weights").read_text() == f"best before {10 if built == 1 else step}"
 
 
+def test_a_state_that_was_not_validated_says_so(tmp_path: Path) -> None:
+    workspace = TinyWorkspace(tmp_path / "out", {}, key="a")
+    with (
+        pytest.raises(TrainingError, match=r"The last good checkpoint, of step 4 \(not validated\), is kept in "),
+        last_good_kept(workspace, lambda folder: None),
+    ):
+        raise LossNotFiniteError(6, float("nan"), 4, {})
+
+
 def _break(workspace: TinyWorkspace, *, at: int) -> Path:
     """Where the error says that the state is kept."""
 

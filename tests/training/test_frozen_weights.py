@@ -76,19 +76,24 @@ def test_nothing_is_rounded_for_fp32_or_where_everything_trains(tmp_path: Path) 
 
 def test_a_whole_lora_training_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tiny_dataset_folder(tmp_path / "data", 48)
-    once = _trained(tmp_path / "once", data)
+    once, rounded = _trained(tmp_path / "once", data)
     monkeypatch.setattr(fitting, "frozen_rounded_once", lambda model, computed: frozen_rounded_once(model, "fp32"))
-    each_step = _trained(tmp_path / "each", data)
+    each_step, not_rounded = _trained(tmp_path / "each", data)
+    assert (rounded, not_rounded) == ({torch.bfloat16}, {torch.float32})
     assert once.curve == each_step.curve
     assert once.precision == "bf16"
 
 
-def _trained(folder: Path, data: Path) -> FitReport:
+def _trained(folder: Path, data: Path) -> tuple[FitReport, set[torch.dtype]]:
+    """The report, and in which formats a frozen weight was held in its steps."""
     delta, base = adapted(folder, dropout=0.1)
+    held: set[torch.dtype] = set()
+    frozen = next(one for one in base.modules() if isinstance(one, nn.Linear) and not one.weight.requires_grad)
+    frozen.register_forward_pre_hook(lambda module, _: held.add(module.weight.dtype))
     report = supervise(
         delta, load_tokenizer(folder / "base"), base=base, data=data,
         training=Training(steps=12, learning_rate=1e-2, precision="bf16", evaluate_every=4), strategy="lora",
         max_length=32, task="text-classification", labels=tiny_labels(), seed=3, progress=Silent(), description="tiny",
     )  # fmt: skip
     assert {weights.dtype for weights in delta.parameters()} == {torch.float32}
-    return report
+    return report, held

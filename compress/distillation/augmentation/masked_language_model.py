@@ -67,7 +67,8 @@ class WordReplacer:
         for words, places, choices in zip(split, drawn, likely, strict=True):
             for place, found in zip(np.flatnonzero(places), choices, strict=False):  # fewer where the text was cut
                 others = [one for one in found if one.lower() != words[place].lower()]
-                words[place] = str(random.choice(others[: self._candidates]))
+                if others:  # none where all that is likely is the word itself, written large and small
+                    words[place] = str(random.choice(others[: self._candidates]))
             rewritten.append(text_of(words))
         return rewritten
 

@@ -8,7 +8,6 @@ from compress.inference.predictor import Array
 
 CONTRIB = "com.microsoft"
 """Domain of onnxruntime's own operators."""
-SCOPES = "pkg.torch.onnx.name_scopes"
 
 Attributes = Mapping[str, int | float | str | Sequence[int]]
 
@@ -35,12 +34,9 @@ def insert(
     attributes: Attributes | None = None,
     domain: str = "",
     outputs: int = 1,
-    like: ir.Node | None = None,
 ) -> ir.Node:
-    """A new node in front of `before`; `like`: the node whose module it comes from, for those who look for modules."""
+    """A new node in front of `before`."""
     node = ir.node(operator, inputs, attributes or {}, domain=domain, num_outputs=outputs)
-    if like is not None and SCOPES in like.metadata_props:
-        node.metadata_props[SCOPES] = like.metadata_props[SCOPES]
     graph = before.graph
     assert graph is not None
     graph.insert_before(before, node)

@@ -1,4 +1,4 @@
-"""After the last attention, only the token that the head reads: queries, products and norms of one token, not of all.
+"""In the last layer, only the tokens that the head needs: queries, products and norms of the first two, not of all.
 
 Classifiers of the BERT kind read the first token. Every node between the last attention and that choice answers each
 token by itself, so choosing first gives the same answer. Keys and values are still those of all tokens. Two tokens are
@@ -84,7 +84,5 @@ def _first(graph: ir.Graph, value: ir.Value, *, axis: int) -> ir.Value:
     for use in value.uses():
         if use.node.op_type == "Slice" and list(use.node.inputs[1:4]) == [start, end, along]:
             return use.node.outputs[0]
-    maker = value.producer()
-    assert maker is not None
     following = next(node for node in graph if value in node.inputs)
     return insert(following, "Slice", [value, start, end, along]).outputs[0]

@@ -78,7 +78,9 @@ def _lookup(model: ir.Model, node: ir.Node, *, pad_id: int, one_text: bool) -> _
         single = one_text and index.name == TYPES
         return _Lookup(node, table, np.zeros(2, dtype=np.int64)) if single else None
     rows = by_place(model, index, length=2, pad_id=pad_id)
-    return _Lookup(node, table, rows.reshape(-1)) if rows is not None and rows.size == 2 else None
+    if rows is None or rows.size != 2 or not bool(((rows >= 0) & (rows < len(table))).all()):
+        return None
+    return _Lookup(node, table, rows.reshape(-1))
 
 
 def _holds(model: ir.Model, lookup: _Lookup, pad_id: int) -> bool:
@@ -118,5 +120,5 @@ def _slice(graph: ir.Graph, node: ir.Node, table: Array) -> None:
     length = insert(node, "Shape", [ids], attributes={"start": 1, "end": 2})
     zero = constant(graph, "lean/first", np.array([0], dtype=np.int64))
     rows = constant(graph, f"{name}/by_place", table.astype(np.float32))
-    sliced = insert(node, "Slice", [rows, zero, length.outputs[0], zero], like=node)
+    sliced = insert(node, "Slice", [rows, zero, length.outputs[0], zero])
     node.outputs[0].replace_all_uses_with(sliced.outputs[0])

@@ -8,18 +8,26 @@ import onnx_ir as ir
 import onnxruntime
 
 from compress.exporting.lean.editing import sources
+from compress.exporting.lean.not_lean import NotLean
+from compress.inference.onnx_predictor import FAILURES
 from compress.inference.predictor import Array
 
 TEXT = ("input_ids", "attention_mask")
 
 
 def by_place(model: ir.Model, value: ir.Value, *, length: int, pad_id: int) -> Array | None:
-    """`value` for a text of `length` tokens without padding; None when it depends on which tokens they are."""
+    """`value` for a text of `length` tokens without padding; None when it depends on which tokens they are.
+
+    Raises: NotLean when that part cannot be run by itself.
+    """
     if not sources(value) <= set(TEXT):
         return None
-    part = _part(model, value)
     tokens = [number for number in range(3) if number != pad_id]
-    answers = [_run(part, np.full((1, length), token, dtype=np.int64)) for token in tokens]
+    try:
+        part = _part(model, value)
+        answers = [_run(part, np.full((1, length), token, dtype=np.int64)) for token in tokens]
+    except (ValueError, *FAILURES) as error:  # ValueError: of a graph within a node, which reads more than it says
+        raise NotLean(f"onnxruntime cannot run the part that makes {value.name}: {error}") from error
     same = all(np.array_equal(answers[0], answer) for answer in answers[1:])
     return answers[0] if same else None
 

@@ -71,8 +71,8 @@ def _pack(graph: ir.Graph, reader: ir.Node, products: dict[int, Product]) -> Non
     weight = constant(graph, name, np.concatenate(_each(products, "weight"), axis=1))
     bias = constant(graph, f"{name}/bias", np.concatenate(_each(products, "bias")))
     widths = constant(graph, f"{name}/widths", np.array([one.width for one in products.values()], dtype=np.int64))
-    product = insert(reader, "MatMul", [first.x, weight], like=first.node)
-    added = insert(reader, "Add", [product.outputs[0], bias], like=first.node)
+    product = insert(reader, "MatMul", [first.x, weight])
+    added = insert(reader, "Add", [product.outputs[0], bias])
     split = insert(reader, "Split", [added.outputs[0], widths], attributes={"axis": -1}, outputs=len(products))
     for place, output in zip(products, split.outputs, strict=True):
         reader.replace_input_with(place, output)

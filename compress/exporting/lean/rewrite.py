@@ -10,18 +10,14 @@ from pathlib import Path
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass, TopologicalSortPass
 
-from compress.errors import ExportError
-from compress.exporting.lean.attention import OPERATOR, replace_attention
+from compress.exporting.lean.attention import BIAS, OPERATOR, replace_attention
 from compress.exporting.lean.editing import CONTRIB
 from compress.exporting.lean.first_token import keep_first_token
+from compress.exporting.lean.not_lean import NotLean
 from compress.exporting.lean.places import TYPES, look_up_by_place, share_shapes
 from compress.exporting.lean.products import pack_products
 from compress.exporting.lean.relative_positions import look_up_by_distance
 from compress.exporting.lean.sums import sum_before_norms
-
-
-class NotLean(ExportError):  # noqa: N818  # it says why a plain graph must do
-    """The graph is not built as those that can be rewritten."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +33,11 @@ class Lean:
     biases_by_distance: int
     """Attentions that read one table by distance (MPNet)."""
     first_token_nodes: int
-    """Nodes that see the first token only; 0 when the head reads more."""
+    """Nodes that see the first two tokens only; 0 when the head reads more than the first."""
     norms: int
     """Norms that onnxruntime leaves apart from the sum before them."""
+    stayed: tuple[str, ...]
+    """What is as before because it is built otherwise: positions, biases of attention, the last layer."""
     nodes_before: int
     nodes_after: int
 
@@ -72,7 +70,19 @@ def make_lean(source: Path, target: Path, *, pad_id: int, one_text: bool) -> Lea
     norms = sum_before_norms(graph)
     _tidy(model)
     ir.save(model, target)
-    return Lean(attentions, packed, tokens, distances, first, norms, before, len(list(graph)))
+    stayed = _stayed(positions=tokens is None, biases=distances < _biased(graph), last_layer=not first)
+    return Lean(attentions, packed, tokens, distances, first, norms, stayed, before, len(list(graph)))
+
+
+def _biased(graph: ir.Graph) -> int:
+    """Attentions that add a bias to their scores."""
+    operators = [node for node in graph if node.op_type == OPERATOR]
+    return sum(len(node.inputs) > BIAS and node.inputs[BIAS] is not None for node in operators)
+
+
+def _stayed(*, positions: bool, biases: bool, last_layer: bool) -> tuple[str, ...]:
+    said = {"positions": positions, "biases of attention": biases, "last layer": last_layer}
+    return tuple(name for name, stayed in said.items() if stayed)
 
 
 def _tidy(model: ir.Model) -> None:

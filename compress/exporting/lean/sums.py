@@ -18,9 +18,7 @@ def sum_before_norms(graph: ir.Graph) -> int:
         assert value is not None
         terms = _terms(value)
         if len(terms) > 1:
-            maker = value.producer()
-            assert maker is not None
-            norm.replace_input_with(0, insert(norm, "Sum", terms, like=maker).outputs[0])
+            norm.replace_input_with(0, insert(norm, "Sum", terms).outputs[0])
             changed += 1
     return changed
 

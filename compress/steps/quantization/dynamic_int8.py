@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 from compress.frozen import Frozen
 from compress.progress import Progress
 from compress.steps.quantization.blocks import BlockSize
-from compress.steps.quantization.embeddings import Embeddings, bits_and_block_size
-from compress.steps.quantization.target import Target
+from compress.steps.quantization.embeddings import Tables, bits_and_block_size
+from compress.steps.quantization.target import Target, warn_if_saturating
 
 if TYPE_CHECKING:
     from compress.quantization.finishing import Quantized
@@ -35,7 +35,7 @@ class DynamicInt8(Frozen):
     """One scale for each output of a product instead of one for its whole matrix: much closer to the float model."""
     weights: StoredWeights | None = None
     """Fewer bits in the file (`{bits: 4}`), for `per_token`; by default 8."""
-    embeddings: bool | Embeddings = True
+    embeddings: Tables = True
     """Embeddings too, in 8 bits with one scale a row, or in 4 (`{bits: 4}`): they are half of a small model."""
     reduce_range: bool | None = None
     """Weights in 7 bits, for x86 processors without VNNI, whose int8 products saturate; by default as `target` says."""
@@ -49,8 +49,8 @@ class DynamicInt8(Frozen):
         return self
 
     @property
-    def batch_invariant(self) -> bool:
-        """Whether a text's answer is the same in any batch."""
+    def may_be_batch_invariant(self) -> bool:
+        """Whether a text's answer can be the same in any batch; the model is asked."""
         return self.per_token
 
     def apply(self, source: Path, made: Path, progress: Progress) -> "Quantized":
@@ -60,6 +60,8 @@ class DynamicInt8(Frozen):
         bits, block_size = bits_and_block_size(embeddings=self.embeddings)
         if self.target is not None:
             self.target.warn_if_elsewhere(progress)
+        elif self.reduce_range is None:
+            warn_if_saturating(progress)
         return quantize_dynamic_int8(
             source, made, per_token=self.per_token, per_channel=self.per_channel, reduce_range=self._reduced(),
             weight_block_size=self.weights.block_size if self.weights else None,

@@ -23,7 +23,11 @@ class Embeddings(Frozen):
         return self
 
 
-def bits_and_block_size(*, embeddings: Embeddings | bool) -> tuple[int | None, int]:
+Tables = bool | Embeddings
+"""True: in 8 bits; false: they stay float."""
+
+
+def bits_and_block_size(*, embeddings: Tables) -> tuple[int | None, int]:
     """What the quantizer is told; bits None: the tables stay float."""
     if isinstance(embeddings, bool):
         return (8 if embeddings else None), 32

@@ -45,3 +45,14 @@ def this_cpu() -> Cpu | None:
 
     machine = this_machine()
     return cpu_of(machine.architecture, machine.instruction_sets)
+
+
+def warn_if_saturating(progress: Progress) -> None:
+    """Say, where no target is named, that this machine's int8 products overflow with weights of 8 bits."""
+    here = this_cpu()
+    if here is not None and needs_reduced_range(here):
+        progress.warn(
+            f"this machine ({here}) adds two int8 products in 16 bits, which overflows for weights beyond 7 bits, so "
+            "answers here may be worse than on the target: name the target, such as `target: {cpu: native}`, or set "
+            "`reduce_range`."
+        )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from compress.frozen import Frozen
 from compress.progress import Progress
 from compress.steps.quantization.blocks import BlockSize
-from compress.steps.quantization.embeddings import Embeddings, bits_and_block_size
+from compress.steps.quantization.embeddings import Tables, bits_and_block_size
 
 if TYPE_CHECKING:
     from compress.quantization.finishing import Quantized
@@ -20,16 +20,14 @@ class WeightOnly(Frozen):
     bits: Literal[8, 4] = 8
     """A weight of a product."""
     block_size: BlockSize = 32
-    """Inputs of a product that share a scale; beyond 64 (8 bits) or 32 (4 bits) answers depend on the batch."""
-    embeddings: Literal[False] | Embeddings = Embeddings()
-    """Looked-up tables; false leaves them float."""
+    """Inputs of a product that share a scale; with large ones answers may depend on the batch."""
+    embeddings: Tables = True
+    """Looked-up tables: in 8 bits with one scale a row, or in 4 (`{bits: 4}`); false leaves them float."""
 
     @property
-    def batch_invariant(self) -> bool:
-        """Whether a text's answer is the same in any batch."""
-        from compress.quantization.weight_only import EXACT_BLOCK
-
-        return self.block_size <= EXACT_BLOCK[self.bits]
+    def may_be_batch_invariant(self) -> bool:
+        """Whether a text's answer can be the same in any batch: that is up to the kernels, so the model is asked."""
+        return True
 
     def apply(self, source: Path, made: Path, progress: Progress) -> "Quantized":  # noqa: ARG002
         """Write the quantized model of `source` to `made`."""

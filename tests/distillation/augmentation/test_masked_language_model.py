@@ -11,9 +11,10 @@ from tests.tiny import FAMILIES, WORDS, tiny_base, tiny_config, tiny_texts, tiny
 TEXTS, _ = tiny_texts(20)
 
 
-def language_model(folder, family="bert", likely=()):
-    """A random masked language model that finds `likely` words likely everywhere, the first most."""
+def language_model(folder, family="bert", likely=(), more=()):
+    """A random masked language model that finds `likely` words likely everywhere, the first most; knows `more` too."""
     tokenizer = tiny_tokenizer(family)
+    tokenizer.add_tokens(list(more))
     torch.manual_seed(0)
     model = transformers.AutoModelForMaskedLM.from_config(tiny_config(family, vocabulary=len(tokenizer)))
     with torch.no_grad():
@@ -50,6 +51,12 @@ def test_words_beyond_what_the_model_reads_stay(tmp_path):
     model, tokenizer = language_model(tmp_path, likely=("goal", "bank"))
     (found,) = replaced(model, tokenizer, ["team " * 30], share=0.99, candidates=1, max_length=12)
     assert found.split() == ["goal"] * 10 + ["team"] * 20  # ten tokens between the special ones
+
+
+def test_a_word_stays_where_all_that_is_likely_is_the_same_word_written_otherwise(tmp_path):
+    model, tokenizer = language_model(tmp_path, "roberta", likely=("go", "Go"), more=[" Go"])
+    found = replaced(model, tokenizer, ["the go", "Go of the team"], share=0.999, candidates=1)
+    assert found == ["go go", "Go go go go"]
 
 
 def test_the_seed_decides(tmp_path):

@@ -2,8 +2,9 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
+from compress.exporting.lean.not_lean import NotLean
 from compress.exporting.lean.probe import by_place
 from compress.models.load import load_checkpoint
 from tests.exporting.lean.exported import lean_of
@@ -39,3 +40,16 @@ def test_a_value_that_depends_on_the_words_is_no_place(tmp_path):
     model = ir.load(tiny_onnx(tmp_path) / "model.onnx")
     words = next(node.outputs[0] for node in model.graph if node.op_type == "Gather")
     assert by_place(model, words, length=4, pad_id=0) is None
+
+
+@pytest.mark.parametrize("operator", ["Nonsense", "Reshape"])
+def test_a_part_that_onnxruntime_cannot_open_or_run_is_a_reason_to_stay_plain(operator):
+    graph = helper.make_graph(
+        [helper.make_node(operator, ["input_ids", "shape"], ["places"])], "graph",
+        [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", "length"])],
+        [helper.make_tensor_value_info("places", TensorProto.INT64, None)],
+        [numpy_helper.from_array(np.array([3, 5]), "shape")],
+    )  # fmt: skip
+    model = ir.from_proto(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9))
+    with pytest.raises(NotLean, match="onnxruntime cannot run the part that makes places"):
+        by_place(model, model.graph.outputs[0], length=4, pad_id=0)

@@ -2,9 +2,10 @@ import pytest
 import torch
 import transformers
 
-from compress.exporting.lean.rewrite import NotLean, make_lean
+from compress.exporting.lean.not_lean import NotLean
+from compress.exporting.lean.rewrite import make_lean
 from compress.inference.onnx_predictor import open_onnx
-from compress.inference.torch_predictor import open_torch
+from compress.inference.torch_predictor import TorchPredictor, open_torch
 from compress.models.load import load_checkpoint
 from tests.exporting.lean.exported import (
     PAIRS,
@@ -41,6 +42,7 @@ def test_every_layer_is_rewritten_and_counted(tmp_path, family):
     assert left.count("Sum") == left.count("LayerNormalization") == found.norms == 5
     assert found.first_token_nodes == 14
     assert found.nodes_after == len(left) < found.nodes_before / 2
+    assert found.stayed == ()
     assert inputs(lean) == ["input_ids", "attention_mask"]
 
 
@@ -104,3 +106,37 @@ def test_attention_of_another_kind_is_refused(tmp_path):
     with pytest.raises(NotLean, match="2 of 2 attention layers are built in a way that is not known"):
         make_lean(plain / "model.onnx", tmp_path / "lean.onnx", pad_id=0, one_text=True)
     assert not (tmp_path / "lean.onnx").exists()
+
+
+SIZES = {
+    "vocab_size": 200, "hidden_size": 32, "embedding_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "intermediate_size": 64, "max_position_embeddings": 64, "pad_token_id": 0, "initializer_range": 0.2,
+}  # fmt: skip
+RELATIVES = {
+    "electra": lambda: transformers.ElectraForSequenceClassification(transformers.ElectraConfig(**SIZES)),
+    "albert": lambda: transformers.AlbertForSequenceClassification(transformers.AlbertConfig(**SIZES)),
+}
+
+
+@pytest.mark.parametrize("family", RELATIVES)
+def test_families_built_alike_are_rewritten_too(tmp_path, family):
+    torch.manual_seed(0)
+    model = RELATIVES[family]().eval()
+    plain, lean = export(model, tmp_path / family), tmp_path / f"{family}_lean"
+    lean.mkdir()
+    found = make_lean(plain / "model.onnx", lean / "model.onnx", pad_id=0, one_text=True)
+    assert (found.attentions, found.positions, found.stayed) == (2, 64, ())
+    assert found.first_token_nodes > 0
+    _, _, encoder = open_both(*lean_of(tmp_path)[:2])
+    reference = TorchPredictor(model, frozenset({"input_ids", "attention_mask", "token_type_ids"}))
+    assert largest_difference(reference, open_onnx(lean, threads=1), encoder) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("family", "stayed"), [("bert", ("positions",)), ("mpnet", ("positions", "biases of attention"))]
+)
+def test_what_stays_as_it_was_is_said(tmp_path, monkeypatch, family, stayed):
+    monkeypatch.setattr("compress.exporting.lean.rewrite.look_up_by_place", lambda *_, **__: None)
+    plain, lean, found = lean_of(tmp_path, family)
+    assert found.stayed == stayed
+    assert largest_difference(*open_both(plain, lean)) < 1e-5

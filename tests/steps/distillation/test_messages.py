@@ -20,6 +20,7 @@ stages:
 """
 TEACHER, BOTH = "teacher: a", "teachers: [{stage: a}, {stage: b}]"
 LOGITS = "objectives: [{kind: logits, temperature: %s}]"
+FEATURES, ANSWERS = "[{kind: hidden_states}]", "[{kind: logits}]"
 
 
 def problems(*lines: str) -> list[str]:
@@ -53,6 +54,44 @@ def test_a_wrong_schedule_is_one_mistake_at_its_place(temperature, place, messag
 
 
 ZERO = "{start: 0, end: 1}"
+OF_A, OF_B = (f"{{objectives: [{{kind: similarity, teacher: {stage}}}]}}" for stage in "ab")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["teachers: [{stage: a, weight: 2}, {stage: b}]", "objectives: [{kind: logits}]"],
+        [BOTH, f"phases: [{OF_A}, {OF_B}]"],
+        [BOTH, f"phases: [{OF_B}]"],  # the student is made of the first one's layers
+        [TEACHER, "training: {early_stopping: 3}", f"phases: [{{objectives: {FEATURES}}}, {{objectives: {ANSWERS}}}]"],
+        [TEACHER, f"phases: [{{objectives: {ANSWERS}, keep: last, training: {{early_stopping: 0}}}}]"],
+    ],
+)
+def test_what_has_an_effect_is_accepted(lines):
+    Path("e.yaml").write_text(HEAD + "".join(f"    {line}\n" for line in lines), encoding="utf-8")
+    read_pipeline(Path("e.yaml"), environ={})
+
+
+@pytest.mark.parametrize(
+    ("student", "message"),
+    [
+        (
+            "{layers: {keep: 2, by: spread, rows: 50}}",
+            "student.layers: `rows` has no effect with `by: spread`, which reads none: leave it out",
+        ),
+        (
+            "{layers: 2, heads: 12}",
+            "student: `heads` has no effect without `hidden`: a student as wide as its teacher has as many heads",
+        ),
+    ],
+)
+def test_words_of_the_student_without_effect_are_refused(student, message):
+    text = (HEAD + f"    {TEACHER}\n").replace("{layers: 2}", student)
+    Path("e.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError) as error:
+        read_pipeline(Path("e.yaml"), environ={})
+    (found,) = error.value.problems
+    assert f"stage 'small': {message}" in found
 
 
 @pytest.mark.parametrize(
@@ -108,6 +147,22 @@ ZERO = "{start: 0, end: 1}"
             "patient looks into 'b', which is no teacher here: name one of a",
         ),
         ([TEACHER, "objectives: [{kind: patient, pairing: lst}]"], "found 'lst'; did you mean 'last'?"),
+        (
+            [BOTH, "objectives: [{kind: hidden_states, teacher: a}, {kind: hard_labels}]"],
+            "`teachers` names 'b', and no objective reads it: add logits, which learns from all of them, name it by",
+        ),
+        (
+            ["teachers: [{stage: a}, {stage: b, weight: 3}]", f"phases: [{OF_A}, {OF_B}]"],
+            "`weight: 3` of the teacher 'b' has no effect without logits, which learns the weighted mean",
+        ),
+        (
+            [TEACHER, "phases: [{objectives: [{kind: logits}], keep: last, training: {evaluate_every: 5}}]"],
+            "`evaluate_every` has no effect in a phase that keeps its last state, nothing is validated there",
+        ),
+        (
+            [TEACHER, "training: {early_stopping: 3}", "phases: [{objectives: [{kind: logits}], keep: last}]"],
+            "`early_stopping` has no effect in a phase that keeps its last state",
+        ),
     ],
 )
 def test_a_mistake_is_said_once(lines, message):

@@ -8,6 +8,8 @@ from pydantic import ValidationError
 from compress.chain.manifest import ModelManifest
 from compress.errors import ModelError, TrainingError
 from compress.models.load import load_checkpoint
+from compress.steps.distill import Distill
+from compress.steps.finetune import Finetune
 from compress.steps.prune import Prune
 from tests.tiny import TinyWorkspace, tiny_artifact, tiny_checkpoint, tiny_dataset_folder
 
@@ -61,3 +63,38 @@ def test_unlabelled_data_cannot_be_trained_on(tmp_path):
 def test_what_makes_no_sense_is_refused_before_work(method, message):
     with pytest.raises(ValidationError, match=message):
         step(**method)
+
+
+def test_training_on_says_that_the_sparsity_is_lost(tmp_path):
+    run(tmp_path, sparsity=0.6)
+    said = "matrices that train are 60% zeros"
+    artifacts = {
+        "data": tiny_artifact("Dataset", tmp_path / "data"),
+        "teacher": tiny_artifact("Checkpoint", tmp_path / "teacher"),
+        "sparse": tiny_artifact("Checkpoint", tmp_path / "out"),
+    }
+    common = {"name": "on", "data": "data", "training": SHORT}
+    distill = {**common, "step": "distill", "teacher": "teacher"}
+    stages = {
+        "stage": Distill.model_validate({**distill, "student": {"stage": "sparse"}}),
+        "layers": Distill.model_validate({**distill, "teacher": "sparse", "student": {"layers": 1}}),
+        "dense": Distill.model_validate({**distill, "student": {"layers": 1}}),
+        "tuned": Finetune.model_validate(
+            {**common, "step": "finetune", "base": str(tmp_path / "out"), "max_length": 32}
+        ),
+        "head": Finetune.model_validate(
+            {
+                **common,
+                "step": "finetune",
+                "base": str(tmp_path / "out"),
+                "max_length": 32,
+                "strategy": {"kind": "head_only"},
+            }
+        ),
+    }
+    warned = {}
+    for name, stage in stages.items():
+        workspace = TinyWorkspace(tmp_path / name, artifacts)
+        stage.run(workspace)
+        warned[name] = any(said in one for one in workspace.progress.warnings)
+    assert warned == {"stage": True, "layers": True, "dense": False, "tuned": True, "head": False}
