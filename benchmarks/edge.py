@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import psutil
+import yaml
 
 COMPRESS = [sys.executable, "-c", "from compress.cli import main; main()"]
 TURNS = 7
@@ -32,7 +33,8 @@ def main() -> None:
     folder = options.folder or Path(tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
     seconds, memory_gb = whole(["run", str(options.pipeline.resolve())], folder)
-    report = json.loads(next((folder / "runs").glob("*/report.json")).read_text())
+    name = yaml.safe_load(options.pipeline.read_text(encoding="utf-8"))["name"]
+    report = json.loads((folder / "runs" / name / "report.json").read_text())
     print(f"{report['environment'].get('processor', '')}, {os.cpu_count()} cores\n")
     print(f"| run | {seconds:.0f} s |\n| peak memory of all its processes | {memory_gb:.2f} GB |\n")
     print(stages(report), end="\n\n")
