@@ -8,7 +8,6 @@ from pydantic import Field
 
 from compress.chain.artifacts import OnnxModel
 from compress.chain.step import Input, Loc, Step, Workspace
-from compress.steps.export_onnx import ExportOnnx
 from compress.steps.quantization.dynamic_int8 import DynamicInt8
 from compress.steps.quantization.weight_only import WeightOnly
 
@@ -27,13 +26,10 @@ class Quantize(Step):
     """What is quantized, and how."""
 
     def check_inputs(self, earlier: Mapping[str, Step]) -> Iterator[tuple[Loc, str]]:
-        """The model is float and unfused."""
+        """The model is float; whether a fused one can be quantized is up to its family, known when it runs."""
         name = self.model.stage
-        source = earlier.get(name)
-        if isinstance(source, Quantize):
+        if isinstance(earlier.get(name), Quantize):
             yield ("model",), f"'{name}' is quantized already: name the stage that exported the float model"
-        if isinstance(source, ExportOnnx) and source.fuse:
-            yield ("model",), f"fused operators are not quantized: leave `fuse: true` out of stage '{name}'"
 
     def run(self, workspace: Workspace) -> OnnxModel:
         """Quantize and count."""
