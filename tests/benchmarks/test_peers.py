@@ -37,6 +37,20 @@ def test_the_verdict_is_against_the_fastest_and_the_smallest(ours_ms, ours_mb, r
     assert "of the time of Olive int8 default" in lines[0]
 
 
+@pytest.mark.parametrize(
+    ("ours_ms", "ours_mb", "reached"),
+    [(1.4, 19.0, True), (1.6, 19.0, False), (1.9, 9.9, True), (2.3, 9.9, False), (1.4, 20.1, False)],
+)
+def test_with_factors_one_must_be_reached_and_the_other_no_worse(ours_ms, ours_mb, reached):
+    runs = peers["runs_of"](log(ours_ms, ours_mb=ours_mb))
+    assert peers["verdict"](runs, faster=1.3, smaller=2.0)[1] is reached
+
+
+def test_openvino_has_a_line_that_decides_nothing():
+    runs = {"1x32": {name: [{"p50_ms": ms}] for name, ms in ((peers["OURS"], 3.0), (peers["OPENVINO"], 2.0))}}
+    assert peers["beside_openvino"](runs) == ["1x32: 1.50 (1.50–1.50) of OpenVINO's"]
+
+
 def test_a_stage_that_is_not_in_the_report_is_named(tmp_path):
     with pytest.raises(SystemExit, match="no stage 'int8' whose artifact is still there; stages: news"):
         peers["artifact"]({"news": {"artifact": None}}, "int8")
