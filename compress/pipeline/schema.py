@@ -5,6 +5,10 @@ Editors find it by a first line `# yaml-language-server: $schema=pipeline.schema
 
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from compress.frozen import descriptions_of
 from compress.pipeline.spec import registered, spec_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -13,7 +17,19 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def pipeline_schema(steps: Any = None) -> dict[str, Any]:
     """The schema of a pipeline whose stages are of the union `steps`; None: those of `compress.steps`."""
     spec = registered() if steps is None else spec_of(steps)
-    return {"$schema": DIALECT, **_readable(spec.model_json_schema())}
+    return {"$schema": DIALECT, **_readable(spec.model_json_schema(schema_generator=_Described))}
+
+
+class _Described(GenerateJsonSchema):
+    """Adds the descriptions of the fields, which the classes themselves do not carry."""
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        """As pydantic makes it, with each field's docstring."""
+        made = super().model_schema(schema)
+        for name, text in descriptions_of(schema["cls"]).items():
+            if name in made.get("properties", {}):
+                made["properties"][name]["description"] = text
+        return made
 
 
 def _readable(schema: Any) -> Any:

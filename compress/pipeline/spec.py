@@ -27,7 +27,7 @@ class Pipeline(Frozen):
 
 def spec_of(steps: Any) -> type[Pipeline]:
     """The pipeline whose stages are of the union `steps` (discriminated by `step`)."""
-    stages = (tuple[steps, ...], Field(min_length=1, max_length=MOST_STAGES, description=STAGES_DESCRIPTION))
+    stages = (tuple[steps, ...], Field(min_length=1, max_length=MOST_STAGES))
     return create_model("Pipeline", __base__=Pipeline, __doc__=Pipeline.__doc__, stages=stages)
 
 
@@ -37,6 +37,3 @@ def registered() -> type[Pipeline]:
     from compress.steps import AnyStep  # here, so that the shape is known without its steps
 
     return spec_of(AnyStep)
-
-
-STAGES_DESCRIPTION = str(Pipeline.model_fields["stages"].description)
