@@ -10,6 +10,7 @@ variant is measured in turns with the PyTorch teacher. Half an hour or more; run
 import argparse
 import copy
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -42,7 +43,7 @@ def main() -> None:
 def variant(chain: Chain, name: str, changes: list[Change]) -> Chain:
     """The chain without gates and with the changes made."""
     made = copy.deepcopy(chain)
-    made["name"] = "ablation_" + name.replace(" ", "_").replace(",", "")
+    made["name"] = "ablation_" + re.sub(r"\W+", "_", name)
     for one in made["stages"]:
         one.pop("gates", None)
     for change in changes:
