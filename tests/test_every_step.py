@@ -15,7 +15,7 @@ from compress.frozen import Frozen, descriptions_of
 from compress.steps import AnyStep
 
 STEPS: list[type[Step]] = list(get_args(get_args(AnyStep)[0]))
-DIGESTS = {name: f"digest of {name}" for name in ("texts", "more", "delta", "teacher", "pupil", "onnx")}
+DIGESTS = {name: f"digest of {name}" for name in ("texts", "more", "delta", "other_delta", "teacher", "pupil", "onnx")}
 LOGITS, HARD = {"kind": "logits", "temperature": 2.0, "weight": 0.9}, {"kind": "hard_labels", "weight": 0.1}
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "load_data": [
@@ -32,8 +32,21 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"data": "texts", "base": "base", "strategy": {"kind": "last_n", "layers": 2}},
         {"data": "texts", "base": "base", "strategy": {"kind": "head_only"}},
     ],
-    "finetune_lora": [{"data": "texts", "base": "base", "rank": 8, "targets": ["query", "value"]}],
+    "finetune_lora": [
+        {"data": "texts", "base": "base", "rank": 8, "targets": ["query", "value"]},
+        {"data": "texts", "base": {"stage": "teacher"}, "rank_stabilised": True, "loraplus_ratio": 16,
+         "rank_pattern": {"query": 4}, "alpha_pattern": {"query": 2.0}},
+    ],
     "merge_lora": [{"delta": "delta"}],
+    "combine_lora": [
+        {"head": "delta", "deltas": [{"stage": "delta"}, {"stage": "other_delta", "weight": 0.5}]},
+        {"head": "delta", "deltas": [{"stage": "delta"}, {"stage": "other_delta"}],
+         "method": {"kind": "ties_svd", "density": 0.5, "rank": 4, "majority_sign": "frequency"}},
+    ],
+    "extract_lora": [
+        {"model": "teacher", "base": "base", "rank": 4},
+        {"model": "teacher", "base": {"stage": "pupil"}, "energy": 0.9},
+    ],
     "distill": [
         {"teacher": "teacher", "data": "texts", "student": {"layers": 3}, "objectives": [LOGITS, HARD]},
         {"teacher": "teacher", "data": "texts", "student": {"layers": [0, 1]}, "unlabelled": "more"},
@@ -76,6 +89,12 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         }},
         {"model": "onnx", "scheme": {"kind": "weight_only"}},
         {"model": "onnx", "scheme": {"kind": "weight_only", "bits": 4, "embeddings": {"bits": 4, "block_size": 16}}},
+    ],
+    "adapter_set": [
+        {"deltas": {"news": "delta", "other": "other_delta"}, "max_rank": 16, "max_labels": 8, "slots": 8,
+         "ort_lora": True},
+        {"deltas": {"news": "delta"}, "base": "onnx"},
+        {"deltas": {"news": "delta"}, "base": "teacher", "scheme": {"kind": "dynamic_int8", "per_token": True}},
     ],
     "bundle": [{"model": "onnx"}, {"model": "onnx", "one_text_at_a_time": True}],
 }  # fmt: skip

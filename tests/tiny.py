@@ -20,7 +20,15 @@ import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from compress.chain.artifacts import Artifact, Dataset, LoraDelta, artifact_of
+from compress.chain.artifacts import (
+    Artifact,
+    Checkpoint,
+    Dataset,
+    LoraDelta,
+    OnnxModel,
+    artifact_of,
+    exported_from,
+)
 from compress.chain.digests import Digests
 from compress.chain.manifest import DatasetManifest, ModelManifest, SplitFacts
 from compress.chain.step import Input
@@ -188,6 +196,10 @@ class TinyWorkspace:
 
     def base_of(self, model: LoraDelta) -> Path:
         return Bases().of(model)
+
+    def checkpoint_of(self, model: OnnxModel) -> Checkpoint:
+        made = [one for one in self.artifacts.values() if isinstance(one, Checkpoint)]
+        return next(one for one in made if one.digest == exported_from(model))
 
     def cached(self, said: Mapping[str, Any], build: Callable[[Path], None]) -> Path:
         names = sorted(path.name for path in self.kept.glob("*.json"))

@@ -12,7 +12,7 @@ from compress.models.positions import most_tokens
 def check_lengths(variants: Iterable[Variant], shapes: Sequence[Shape]) -> None:
     """Raises: MeasurementError when a shape is longer than a model has positions for."""
     for variant in variants:
-        most = positions(variant.base_folder or variant.folder)
+        most = positions(variant.base_folder or variant.model_folder)
         for batch_size, length in shapes:
             if most is not None and length > most:
                 raise MeasurementError(

@@ -7,9 +7,11 @@ optimiser's state, or a second copy of the weights in another format. Knows file
 from collections.abc import Iterator
 from pathlib import Path
 
+from compress.adapters.set_file import SET_FILE
 from compress.errors import MeasurementError
 
 GRAPH = "model.onnx"
+SET_PARTS = ("base", "adapters")
 ADAPTER = "adapter_model.safetensors"
 WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors", "pytorch_model.bin", "pytorch_model-*-of-*.bin")
 TOKENIZERS = (
@@ -26,11 +28,13 @@ def model_size_mb(folder: Path, *, base_folder: Path | None = None) -> float:
 
     Args:
         folder: a Checkpoint, LoraDelta, OnnxModel or Bundle, or a Hugging Face folder. With a `model.onnx` the graph
-            counts, and weights in other formats do not.
+            counts, and weights in other formats do not. Or a set of adapters, every version of which counts.
         base_folder: of a LoRA delta that is not merged; its weights and config count too, its tokenizer does not.
 
     Raises: MeasurementError when a folder has no weights.
     """
+    if (folder / SET_FILE).is_file():
+        return _set_size_mb(folder)
     base = [] if base_folder is None else [*weights_of(base_folder), *_matching(base_folder, STRUCTURE)]
     files = [*weights_of(folder), *_matching(folder, STRUCTURE), *_tokenizer(folder), *base]
     return sum(file.stat().st_size for file in files) / 1e6
@@ -47,6 +51,11 @@ def weights_of(folder: Path) -> list[Path]:
         if found := list(_matching(folder, patterns)):
             return found
     raise MeasurementError(f"{folder} holds no model: it needs {GRAPH}, {WEIGHTS[0]} or {ADAPTER}.")
+
+
+def _set_size_mb(folder: Path) -> float:
+    below = [path for name in SET_PARTS for path in (folder / name).rglob("*") if path.is_file()]
+    return sum(path.stat().st_size for path in [folder / SET_FILE, *below]) / 1e6
 
 
 def _tokenizer(folder: Path) -> list[Path]:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from compress.adapters.set_file import SET_FILE
+
 Runtime = Literal["torch", "onnxruntime"]
 Shape = tuple[int, int]  # texts a call, tokens a text
 
@@ -14,7 +16,7 @@ class Variant:
 
     Attributes:
         name: unique in a comparison; stands in messages.
-        folder: holds the weights or the graph, and the tokenizer.
+        folder: holds the weights or the graph, and the tokenizer; or a set of adapters.
         runtime: what runs it.
         base_folder: for a LoRA delta that is run unmerged, as peft does; else None.
     """
@@ -23,6 +25,16 @@ class Variant:
     folder: Path
     runtime: Runtime
     base_folder: Path | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether it is a set of adapters, whose rows use them in turn."""
+        return (self.folder / SET_FILE).is_file()
+
+    @property
+    def model_folder(self) -> Path:
+        """Where configuration and tokenizer lie: of a set, beside its graph."""
+        return self.folder / "base" if self.is_set else self.folder
 
 
 @dataclass(frozen=True)

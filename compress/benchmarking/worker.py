@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from compress.benchmarking.inputs import batches_of
-from compress.benchmarking.variants import Shape
+from compress.benchmarking.variants import Shape, Variant
 from compress.inference.predictor import Batch, Predictor
 from compress.inference.text_encoder import Text, TextEncoder
 
@@ -80,9 +80,10 @@ def main() -> None:
     """Serve until stdin ends."""
     answers = take_stdout()
     options = parse_options()
-    predictor = open_predictor(options)
+    variant = Variant("this one", options.folder, options.runtime, options.base_folder)
+    predictor = open_predictor(variant, threads=options.threads)
     texts = [text if isinstance(text, str) else tuple(text) for text in json.loads(options.texts.read_text("utf-8"))]
-    session = Session(predictor, options.folder, texts)
+    session = Session(predictor, variant.model_folder, texts)
     send(answers, {"open": True})
     for line in sys.stdin:
         send(answers, session.answer(json.loads(line)))
@@ -112,15 +113,19 @@ def parse_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def open_predictor(options: argparse.Namespace) -> Predictor:
+def open_predictor(variant: Variant, *, threads: int) -> Predictor:
     """The model in its runtime: PyTorch in fp32 with its default attention, or ONNX Runtime with its defaults."""
-    if options.runtime == "onnxruntime":
+    if variant.is_set:
+        from compress.benchmarking.mixed_adapters import open_mixed
+
+        return open_mixed(variant.folder, threads=threads)
+    if variant.runtime == "onnxruntime":
         from compress.inference.onnx_predictor import open_onnx
 
-        return open_onnx(options.folder, threads=options.threads)
+        return open_onnx(variant.folder, threads=threads)
     from compress.inference.torch_predictor import open_torch
 
-    return open_torch(options.folder, threads=options.threads, base_folder=options.base_folder)
+    return open_torch(variant.folder, threads=threads, base_folder=variant.base_folder)
 
 
 if __name__ == "__main__":

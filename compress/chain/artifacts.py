@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from compress.chain.manifest import DatasetManifest, ModelManifest
+from compress.chain.manifest import DatasetManifest, ModelManifest, SetManifest
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Artifact:
         return type(self).__name__
 
     @cached_property
-    def manifest(self) -> DatasetManifest | ModelManifest:
+    def manifest(self) -> DatasetManifest | ModelManifest | SetManifest:
         """What travels with it."""
         raise NotImplementedError(f"{self.kind} does not say which manifest it has")
 
@@ -78,7 +78,28 @@ class Bundle(Model):
     runtime: ClassVar[str | None] = "onnxruntime"
 
 
-KINDS: dict[str, type[Artifact]] = {kind.__name__: kind for kind in (Dataset, Checkpoint, LoraDelta, OnnxModel, Bundle)}
+@dataclass(frozen=True)
+class AdapterSet(Artifact):
+    """One base graph and the deltas that it answers with: `adapter_set.json`, `base/`, `adapters/NAME/VERSION/`.
+
+    No `Model`: it has as many tasks as adapters, and each of them is measured by itself.
+    """
+
+    runtime: ClassVar[str | None] = "onnxruntime"
+
+    @cached_property
+    def manifest(self) -> SetManifest:
+        """The base, and what each adapter is."""
+        return SetManifest.read(self.path)
+
+
+_ALL: tuple[type[Artifact], ...] = (Dataset, Checkpoint, LoraDelta, OnnxModel, Bundle, AdapterSet)
+KINDS: dict[str, type[Artifact]] = {kind.__name__: kind for kind in _ALL}
+
+
+def exported_from(model: OnnxModel) -> str:
+    """The digest of the checkpoint that the graph, quantized or not, was exported from."""
+    return next(ancestor.digest for ancestor in reversed(model.manifest.lineage) if ancestor.step == "export_onnx")
 
 
 def artifact_of(kind: str, path: Path, digest: str) -> Artifact:

@@ -63,9 +63,13 @@ class Verdict:
     limit: float
     interval: Interval | None
     verdict: Outcome
+    part: str | None = None
+    """The adapter of a set that it is about."""
 
 
-def judge(kind: GateKind, name: str, figure: Figure, limit: float, *, against: str | None = None) -> Verdict:
+def judge(
+    kind: GateKind, name: str, figure: Figure, limit: float, *, against: str | None = None, part: str | None = None
+) -> Verdict:
     """The verdict on one figure; `min` is a lower limit, the three others are upper limits.
 
     Raises:
@@ -79,4 +83,4 @@ def judge(kind: GateKind, name: str, figure: Figure, limit: float, *, against: s
     edge = sign * limit + _ROUNDING * max(1.0, abs(limit))
     beyond, doubtful = sign * figure.value > edge, max(sign * bound for bound in reach) > edge
     outcome: Outcome = "fail" if beyond else "within_noise" if doubtful else "pass"
-    return Verdict(f"{kind}.{name}", against, figure.value, limit, figure.interval, outcome)
+    return Verdict(f"{kind}.{name}", against, figure.value, limit, figure.interval, outcome, part)

@@ -103,3 +103,36 @@ class ModelManifest(Manifest):
         parent = Ancestor(step=step, digest=digest)
         own = {"kind": kind, "lineage": (*self.lineage, parent), "details": dict(details), "figures": {}}
         return self.model_copy(update={**own, **changes})
+
+
+class AdapterFacts(Frozen):
+    """What one adapter of a set is."""
+
+    delta: str
+    """Digest of the LoraDelta artifact that it is."""
+    task: Task
+    labels: tuple[str, ...]
+    max_length: int
+    """Tokens; longer texts are cut."""
+    dataset: str
+    """Digest of the data set that it was trained on; it is measured on that one."""
+
+
+class SetManifest(Manifest):
+    """What travels with a set of adapters; what is added to a published set later does not stand here."""
+
+    kind: Literal["AdapterSet"] = "AdapterSet"
+    adapters: dict[str, AdapterFacts]
+    """By name, as the run made them."""
+    base: str
+    """The pretrained model of all deltas, as the user wrote it."""
+    base_digest: str
+    """Content digest of that model's files."""
+    licence: str | None = None
+    parameters: int
+    """Of the base and of all adapters, in full precision."""
+    lineage: tuple[Ancestor, ...] = ()
+    batch_invariant: bool = True
+    """False where an answer depends a little on the texts beside it."""
+    details: dict[str, Any] = Field(default_factory=dict)
+    """What the step found."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, get_args, get_type
 from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from compress.chain.artifacts import Artifact, Dataset, LoraDelta, Model
+from compress.chain.artifacts import Artifact, Checkpoint, Dataset, LoraDelta, Model, OnnxModel
 from compress.chain.gates import Gates
 from compress.chain.measure import StageMeasure
 from compress.frozen import Frozen
@@ -78,6 +78,9 @@ class Workspace(Protocol):
     def base_of(self, model: LoraDelta) -> Path:
         """The folder of the delta's base, with the content that it was trained on."""
 
+    def checkpoint_of(self, model: OnnxModel) -> Checkpoint:
+        """The checkpoint that the graph was exported from."""
+
     def cached(self, said: Mapping[str, Any], build: Callable[[Path], None]) -> Path:
         """A folder kept in the store under `said` (JSON): `build` fills it the first time."""
 
@@ -108,6 +111,13 @@ class Step(Frozen):
     def own_figures(self) -> tuple[str, ...]:
         """Figures that `run` writes into the manifest beside what every model is measured by; `min` and `max` only."""
         return ()
+
+    def measured_parts(self) -> Mapping[str, str]:
+        """The parts of what it makes that are measured one by one, each with the earlier model that it is held against.
+
+        Empty for a step that makes one model, or none.
+        """
+        return {}
 
     def check_inputs(self, earlier: Mapping[str, "Step"]) -> Iterator[tuple[Loc, str]]:  # noqa: ARG002
         """What is wrong with how the stages are made that this one reads, each with the place of the field it is about.

@@ -102,6 +102,7 @@ def _print_report(report: "Report", runs: Path) -> None:
 
     where = [
         f"report: {runs / report.pipeline / 'report.html'}",
-        report.published and f"bundle: {report.published}",
+        report.published and report.published != report.published_set and f"bundle: {report.published}",
+        report.published_set and f"set: {report.published_set}",
     ]
     print_parts(result_table(report), verdict_line(report), *where)

@@ -77,12 +77,20 @@ def load_bundle(path: Path | str, *, threads: int | None = None) -> Classifier:
         raise ConfigurationError(f"threads is {threads}: it must be at least 1.")
     config = read_bundle_config(folder)
     encoder = TextEncoder.load(folder, max_length=config.max_length)
+    return Classifier(open_predictor(folder, config, threads=threads or 0), encoder, config)
+
+
+def open_predictor(folder: Path, config: BundleConfig, *, threads: int) -> Predictor:
+    """The model of the bundle in `folder`, whose configuration is `config`.
+
+    Raises: ConfigurationError when it is damaged, or of another make than the configuration.
+    """
     try:
-        predictor = OnnxPredictor(open_session(folder / MODEL, threads=threads or 0))
+        predictor = OnnxPredictor(open_session(folder / MODEL, threads=threads))
     except ModelError as error:
         raise ConfigurationError(f"the bundle {folder} is damaged: {error}") from error
     _check_fits(folder, predictor, config)
-    return Classifier(predictor, encoder, config)
+    return predictor
 
 
 def answer(logits: Array, *, task: Task, labels: Sequence[str]) -> Prediction:

@@ -120,10 +120,10 @@ def _read_tokenizer(file: Path) -> Tokenizer:
 
 def _pad_id(folder: Path, tokenizer: Tokenizer) -> int:
     """From a bundle's config, tokenizer_config.json, tokenizer.json, config.json, or a usual name, in this order."""
-    config = _read_json(folder / CONFIG)
+    config = read_json(folder / CONFIG)
     if isinstance(config.get("padding"), dict) and isinstance(config["padding"].get("pad_id"), int):
         return int(config["padding"]["pad_id"])
-    said = _read_json(folder / "tokenizer_config.json").get("pad_token")
+    said = read_json(folder / "tokenizer_config.json").get("pad_token")
     name = said.get("content") if isinstance(said, dict) else said
     own = (tokenizer.padding or {}).get("pad_token")
     said_ids = [tokenizer.token_to_id(token) for token in (name, own) if isinstance(token, str)]
@@ -137,11 +137,11 @@ def _pad_id(folder: Path, tokenizer: Tokenizer) -> int:
 
 
 def _type_ids(folder: Path) -> int:
-    known = _read_json(folder / CONFIG).get("type_vocab_size")
+    known = read_json(folder / CONFIG).get("type_vocab_size")
     return known if isinstance(known, int) and known > 0 else 2
 
 
-def _read_json(file: Path) -> dict[str, Any]:
+def read_json(file: Path) -> dict[str, Any]:
     """The file's object; one that is missing says nothing."""
     if not file.is_file():
         return {}

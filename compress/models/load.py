@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from peft import PeftModel
+from peft import LoraConfig, PeftModel
 from safetensors import SafetensorError
 from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
@@ -138,6 +138,8 @@ def save_delta(
     """
     for config in delta.peft_config.values():
         config.base_model_name_or_path = base
+        assert isinstance(config, LoraConfig)
+        config.target_modules = sorted(config.target_modules or ())  # a set's order changes from process to process
     with quiet():
         delta.save_pretrained(str(folder), save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)  # peft's unfilled template

@@ -1,6 +1,7 @@
 """Where the base of an unmerged delta lies: found by its content, so that a project that moved finds its own again.
 
 Places go out of date, content does not: no folder is handed out whose digest is not what the delta was trained on.
+A base that an earlier stage made lies beside the delta in the store, wherever that is by now.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from compress.chain.artifacts import LoraDelta
 from compress.chain.digests import Digests
 from compress.chain.outside import ModelSource
 from compress.chain.step import Step, leaves
+from compress.chain.stored import RECORD
 from compress.errors import ModelError
 
 
@@ -22,13 +24,14 @@ class Bases:
         self._digests = digests or Digests()
 
     def of(self, delta: LoraDelta) -> Path:
-        """The folder of the delta's base: one that the pipeline names, else where the delta says.
+        """The folder of the delta's base: one that the pipeline names, one beside it, else where the delta says.
 
         Raises: ModelError when it is gone, or its content is not what the delta was trained on.
         """
         wanted = delta.manifest.base_digest
-        for folder in self._local:
-            if folder.is_dir() and self._digests.folder(folder) == wanted:
+        beside = delta.path.parent / Path(delta.manifest.base).name
+        for folder in [*self._local, beside]:
+            if folder.is_dir() and self._holds(folder, wanted):
                 return folder
         return self._recorded(delta)
 
@@ -40,10 +43,14 @@ class Bases:
         if source.scheme is None and not source.path.is_dir():
             raise ModelError(f"{whose}, '{facts.base}' is gone: put it back, or train the delta again where it is now.")
         folder = source.resolve()
-        found = self._digests.folder(folder)
-        if found != facts.base_digest:
+        if not self._holds(folder, facts.base_digest):
             raise ModelError(
-                f"{whose}, '{facts.base}' is {found[:12]} by now: "
+                f"{whose}, '{facts.base}' is {self._digests.folder(folder)[:12]} by now: "
                 "put the old one back, or train the delta again on this one."
             )
         return folder
+
+    def _holds(self, folder: Path, wanted: str) -> bool:
+        """Whether the content is `wanted`; the store's record of how a checkpoint was made may be left aside."""
+        withouts = [frozenset[str](), *([frozenset({RECORD})] if (folder / RECORD).is_file() else [])]
+        return any(self._digests.folder(folder, without=without) == wanted for without in withouts)

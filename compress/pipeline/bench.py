@@ -13,7 +13,7 @@ from compress.benchmarking.latency import LatencyRatio, Variant, VariantLatency,
 from compress.benchmarking.machine import environment
 from compress.benchmarking.size import GRAPH, model_size_mb
 from compress.benchmarking.variants import Runtime, Shape
-from compress.chain.artifacts import LoraDelta
+from compress.chain.artifacts import AdapterSet, LoraDelta
 from compress.chain.manifest import MANIFEST
 from compress.errors import ConfigurationError
 from compress.pipeline.bases import Bases
@@ -91,7 +91,8 @@ def bench(
     """Measure models side by side.
 
     Args:
-        folders: a Checkpoint, LoraDelta, OnnxModel or Bundle, or any Hugging Face or Optimum folder with its tokenizer.
+        folders: a Checkpoint, LoraDelta, OnnxModel, Bundle or AdapterSet, or any Hugging Face or Optimum folder with
+            its tokenizer.
         shapes: (texts a call, tokens a text).
         threads: of each runtime.
         rounds: turns that each model takes, at least 3.
@@ -121,6 +122,8 @@ def variant_of(folder: Path, name: str) -> tuple[Variant, str]:
     if not folder.is_dir():
         raise ConfigurationError(f"{folder} is not a folder: give folders that hold a model.")
     kind = _said_kind(folder)
+    if (variant := Variant(name, folder, "onnxruntime")).is_set:
+        return variant, AdapterSet.__name__
     if (folder / "adapter_config.json").is_file():
         return Variant(name, folder, "torch", _base_folder(folder)), LoraDelta.__name__
     missing = [file for file in ("config.json", "tokenizer.json") if not (folder / file).is_file()]

@@ -12,8 +12,7 @@ from compress.chain.outside import HUB, LocalPath, ModelSource, Outside
 from compress.chain.step import Loc, Step, edges, leaves
 from compress.chain.store import Store
 from compress.errors import CompressError, ConfigurationError
-from compress.pipeline.enough_rows import too_few_rows
-from compress.pipeline.measuring import data_stages
+from compress.pipeline.measured_rows import row_warnings
 from compress.pipeline.spec import Pipeline
 from compress.pipeline.suggestions import did_you_mean
 from compress.pipeline.yaml.file import LoadedPipeline, read_pipeline
@@ -40,14 +39,7 @@ def data_warnings(loaded: LoadedPipeline, root: Path) -> list[str]:
     store, pipeline = Store(root), loaded.spec
     known = {step.name: _stored(step, pipeline, store) for step in pipeline.stages if step.produces() is Dataset}
     store.digests.save()
-    found: list[str] = []
-    for step in pipeline.stages:
-        split = (step.measure.split if step.measure else None) or pipeline.measure.split
-        manifests = [known.get(name) for name in data_stages(pipeline, step)]
-        labelled = [one for one in manifests if one is not None and one.labelled]
-        if None not in manifests and len(labelled) == 1:
-            found += too_few_rows(step, labelled[0], split=split)
-    return found
+    return [warning for step in pipeline.stages for warning in row_warnings(pipeline, step, known)]
 
 
 def _stored(step: Step, pipeline: Pipeline, store: Store) -> DatasetManifest | None:

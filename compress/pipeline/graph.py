@@ -3,22 +3,23 @@
 Knows types of artifacts and names of figures, no place in a file: a finding carries the `loc` that it is about.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from compress.chain.artifacts import Artifact, Dataset, Model
+from compress.chain.gates import Gates
 from compress.chain.measure import Measure
 from compress.chain.step import Loc, Step, edges
+from compress.pipeline.part_gates import FigureCheck, about_part_gates
 from compress.pipeline.spec import Pipeline
 from compress.pipeline.suggestions import article, closest, either
 from compress.task import Task
 
-FigureCheck = Callable[[Task, str, str], str | None]
-"""(task, kind of gate, figure) to what is wrong with it, or None: `compress.evaluation.tasks.known_figure`."""
 AGAINST_ANOTHER = frozenset({"max_drop", "max_ratio"})
 AGREEMENT = "agreement"
 LATENCY = "latency_ms"
+NO_LATENCY = "latency is not measured: set measure.latency to 'gated' or 'all', or drop this gate"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def idle_stages(pipeline: Pipeline) -> list[Problem]:
     return [
         Problem(("stages", index, "name"), f"no stage reads the {step.produces().__name__} that it makes")
         for index, step in enumerate(pipeline.stages)
-        if step.name not in read and not issubclass(step.produces(), Model)
+        if step.name not in read and step.produces().runtime is None
     ]
 
 
@@ -120,6 +121,10 @@ class _Checks:
         if not self._is_model(step.name):
             yield Problem(loc, f"{_a(step.produces())} has no measures: only models are measured")
         if step.measure.data is not None:
+            if step.measured_parts():
+                message = "each adapter is measured on its own delta's data: leave 'data' out, or set it at the delta"
+                yield Problem((*loc, "data"), message)
+                return
             yield from self._reference((*loc, "data"), step.measure.data, Dataset, index)
 
     def _gates(self, index: int, step: Step) -> Iterator[Problem]:
@@ -128,6 +133,9 @@ class _Checks:
             return
         if not self._is_model(step.name):
             yield Problem(loc, f"{_a(step.produces())} has no measures: gates belong to stages that make a model")
+            return
+        if step.measured_parts():
+            yield from self._part_gates(step, gates, loc)
             return
         if gates.against is not None:
             yield from self._reference((*loc, "against"), gates.against, Model, index)
@@ -139,6 +147,14 @@ class _Checks:
             if message is not None:
                 yield Problem((*loc, kind, figure), message)
 
+    def _part_gates(self, step: Step, gates: Gates, loc: Loc) -> Iterator[Problem]:
+        tasks = {part: task_of(self._stages, against) for part, against in step.measured_parts().items()}
+        for place, message in about_part_gates(gates, tasks, self._known_figure):
+            yield Problem((*loc, *place), message)
+        for kind, figure, _ in gates.limits():
+            if figure == LATENCY and self._measure.latency == "none":
+                yield Problem((*loc, kind, figure), NO_LATENCY)
+
     def _about_gate(self, kind: str, figure: str, task: Task | None, *, has_other: bool) -> str | None:
         """What is wrong with one limit."""
         if task is not None and self._known_figure and (message := self._known_figure(task, kind, figure)):
@@ -146,7 +162,7 @@ class _Checks:
         if not has_other and (kind in AGAINST_ANOTHER or figure == AGREEMENT):
             return f"{kind} on '{figure}' compares two stages: add 'against' to the gates, the name of the other"
         if figure == LATENCY and self._measure.latency == "none":
-            return "latency is not measured: set measure.latency to 'gated' or 'all', or drop this gate"
+            return NO_LATENCY
         return None
 
     def _reference(self, loc: Loc, name: str, accepts: Any, index: int, which: str = "earlier") -> Iterator[Problem]:

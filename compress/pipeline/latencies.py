@@ -11,7 +11,7 @@ from compress.benchmarking.machine import fingerprint
 from compress.benchmarking.ratio import latency_ratio
 from compress.benchmarking.size import GRAPH
 from compress.benchmarking.variants import Variant, VariantLatency
-from compress.chain.artifacts import Dataset, Model
+from compress.chain.artifacts import AdapterSet, Dataset, Model
 from compress.chain.files import write_text
 from compress.chain.key import key_of
 from compress.chain.measure import Measure
@@ -37,7 +37,7 @@ class Pair:
 
 
 def latencies_of(
-    models: Mapping[str, Model],
+    models: Mapping[str, Model | AdapterSet],
     dataset: Dataset,
     *,
     split: str,
@@ -46,7 +46,10 @@ def latencies_of(
     progress: Progress,
     bases: Bases,
 ) -> Pair:
-    """The one or two `models` (by stage name; this one first), from the store or timed now."""
+    """The one or two `models` (by stage name; this one first), from the store or timed now.
+
+    The rows of a batch that a set answers use its adapters in turn.
+    """
     said = {
         "measure": "latency", "version": VERSION, "models": [timed(model, store) for model in models.values()],
         "runtimes": [model.runtime for model in models.values()], "data": dataset.digest, "split": split,
@@ -69,13 +72,21 @@ def latencies_of(
     return Pair(this, other, known["ratios"])
 
 
-def timed(model: Model, store: Store) -> str:
+def timed(model: Model | AdapterSet, store: Store) -> str:
     """What decides a model's latency at a given shape: a bundle's graph is the one that it was made from."""
+    if isinstance(model, AdapterSet):
+        return model.digest
     return store.digests.file(model.path / GRAPH) if model.runtime == "onnxruntime" else model.digest
 
 
 def _time(
-    models: Mapping[str, Model], dataset: Dataset, *, split: str, config: Measure, progress: Progress, bases: Bases
+    models: Mapping[str, Model | AdapterSet],
+    dataset: Dataset,
+    *,
+    split: str,
+    config: Measure,
+    progress: Progress,
+    bases: Bases,
 ) -> list[VariantLatency]:
     from compress.data.rows import load_split, spread, texts_of
 

@@ -1,23 +1,22 @@
 """What is measured where: each model on its own data, against the stage that its gates name and the reference.
 
-Decides; `outputs` and `latencies` do the measuring and keep it in the store.
+Decides; `outputs` and `latencies` do the measuring and keep it in the store, `parts` measures the adapters of a set.
 """
 
 from collections import Counter
 from collections.abc import Mapping
 
-from compress.chain.artifacts import Dataset, LoraDelta, Model
-from compress.chain.manifest import DatasetManifest
+from compress.chain.artifacts import AdapterSet, Dataset, LoraDelta, Model
 from compress.chain.measure import Split
-from compress.chain.step import Step, edges
+from compress.chain.step import Step
 from compress.chain.store import Store
-from compress.errors import MeasurementError
-from compress.evaluation.tasks import MODEL_FIGURES, RECALL, drop_of, known_figure
+from compress.evaluation.tasks import MODEL_FIGURES, drop_of
 from compress.pipeline.bases import Bases
-from compress.pipeline.enough_rows import too_few_rows
 from compress.pipeline.latencies import Pair, latencies_of
+from compress.pipeline.measured_rows import data_stages, makes_model, refuse_unknown_labels, row_warnings, split_of
 from compress.pipeline.outcome import Outcome
 from compress.pipeline.outputs import Answers, answers_of, base_folder, compared
+from compress.pipeline.parts import PartMeasuring
 from compress.pipeline.spec import Pipeline
 from compress.pipeline.workspace import dataset_by_digest
 from compress.progress import Progress
@@ -33,9 +32,19 @@ class Measuring:
         self.pipeline, self.store, self.outcomes = pipeline, store, outcomes
         self.reference = reference_of(pipeline)
         self.bases = Bases(pipeline.stages, digests=store.digests)
+        self.parts = PartMeasuring(pipeline, store=store, outcomes=outcomes, bases=self.bases)
 
     def measure(self, outcome: Outcome, progress: Progress) -> None:
         """Fill in the stage's figures, comparisons and latencies."""
+        if isinstance(outcome.artifact, AdapterSet):
+            self.parts.measure(outcome, progress)
+        else:
+            self._measure_whole(outcome, progress)
+        if self._wants_latency(outcome.step):
+            self._measure_latency(outcome, progress)
+
+    def _measure_whole(self, outcome: Outcome, progress: Progress) -> None:
+        """One model on its own rows."""
         model = outcome.artifact
         assert isinstance(model, Model)
         answers = self._answers(outcome, outcome, progress)
@@ -50,32 +59,23 @@ class Measuring:
             theirs = self._answers(other, outcome, progress)
             entry = compared(answers, theirs, model, against=other.step.name, store=self.store)
             outcome.comparisons.append(_with_model_figures(entry, outcome.measures, other.measures))
-        if self._wants_latency(outcome.step):
-            self._measure_latency(outcome, progress)
 
     def check_gates(self, name: str, progress: Progress) -> None:
         """Once the rows of the data stage `name` are known, look at the gates of the stages that they measure.
 
         Warns of too few rows. Raises: MeasurementError naming a gate on the recall of a label that is none.
         """
+        made = {stage: outcome.artifact for stage, outcome in self.outcomes.items()}
+        known = {stage: one.manifest for stage, one in made.items() if isinstance(one, Dataset)}
         for step in self.pipeline.stages:
-            dataset = self._measured_on(step)
-            if dataset is None or name not in data_stages(self.pipeline, step):
-                continue
-            for warning in too_few_rows(step, dataset.manifest, split=self._split(step)):
-                progress.warn(warning)
-            refuse_unknown_labels(step, dataset.manifest)
-
-    def _measured_on(self, step: Step) -> Dataset | None:
-        """The one labelled data set that will measure the stage, as far as that is known already."""
-        made = [self.outcomes[name].artifact for name in data_stages(self.pipeline, step)]
-        known = [one for one in made if isinstance(one, Dataset)]
-        labelled = [one for one in known if one.manifest.labelled]
-        return labelled[0] if len(known) == len(made) and len(labelled) == 1 else None
+            if name in data_stages(self.pipeline, step):
+                for warning in row_warnings(self.pipeline, step, known, newly=name):
+                    progress.warn(warning)
+                refuse_unknown_labels(self.pipeline, step, known)
 
     def _split(self, step: Step) -> Split:
         """The rows that the stage is measured on."""
-        return (step.measure.split if step.measure else None) or self.pipeline.measure.split
+        return split_of(self.pipeline, step)
 
     def _answers(self, outcome: Outcome, measured_as: Outcome, progress: Progress) -> Answers:
         """What `outcome`'s model answers to the rows that `measured_as` is measured on."""
@@ -105,7 +105,9 @@ class Measuring:
         return dataset_by_digest(model.manifest.dataset, made=made, store=self.store)
 
     def _others(self, step: Step) -> list[Outcome]:
-        """The earlier models that this one is compared with: what its gates name, then the reference."""
+        """The earlier models that it is compared with: what its gates name, then the reference; a set with none."""
+        if not makes_model(step):
+            return []
         named = [step.gates.against if step.gates else None, self.reference]
         wanted = [name for name in dict.fromkeys(named) if name is not None and name != step.name]
         found = [self.outcomes[name] for name in wanted]
@@ -130,13 +132,20 @@ class Measuring:
                 outcome.comparisons[at] = _with_ratio(outcome.comparisons[at], pair)
 
     def _time(self, outcome: Outcome, other: Outcome, progress: Progress) -> Pair:
-        models = {one.step.name: one.artifact for one in (outcome, other) if isinstance(one.artifact, Model)}
-        own = outcome.step.measure
-        dataset = self._dataset(models[outcome.step.name], own.data if own else None)
+        made = {one.step.name: one.artifact for one in (outcome, other)}
+        models = {name: one for name, one in made.items() if isinstance(one, (Model, AdapterSet))}
         return latencies_of(
-            models, dataset, split=self._split(outcome.step), config=self.pipeline.measure, store=self.store,
-            progress=progress, bases=self.bases,
+            models, self._timed_on(outcome), split=self._split(outcome.step), config=self.pipeline.measure,
+            store=self.store, progress=progress, bases=self.bases,
         )  # fmt: skip
+
+    def _timed_on(self, outcome: Outcome) -> Dataset:
+        """The texts of a latency: the model's own; of a set, those of its first adapter, since lengths are given."""
+        model, own = outcome.artifact, outcome.step.measure
+        if isinstance(model, Model):
+            return self._dataset(model, own.data if own else None)
+        against = next(iter(outcome.step.measured_parts().values()))
+        return self.parts.dataset(self.outcomes[against])
 
 
 def reference_of(pipeline: Pipeline) -> str | None:
@@ -149,37 +158,9 @@ def reference_of(pipeline: Pipeline) -> str | None:
     return next((step.name for step in pipeline.stages if makes_model(step) and step.produces() is not LoraDelta), None)
 
 
-def data_stages(pipeline: Pipeline, step: Step) -> list[str]:
-    """The data stages that a model goes back to, or the one that its `measure` names; none for other steps."""
-    if not makes_model(step):
-        return []
-    if step.measure is not None and step.measure.data is not None:
-        return [step.measure.data]
-    steps = {one.name: one for one in pipeline.stages}
-    waiting, found = [step.name], dict[str, None]()
-    while waiting:
-        names = [edge.stage for edge in edges(steps[waiting.pop()]).values()]
-        found |= dict.fromkeys(name for name in names if steps[name].produces() is Dataset)
-        waiting += [name for name in names if steps[name].produces() is not Dataset]
-    return list(found)
-
-
-def refuse_unknown_labels(step: Step, manifest: DatasetManifest) -> None:
-    """Raises: MeasurementError naming a gate on the recall of a label that the data do not have."""
-    for kind, figure, _ in step.gates.limits() if step.gates else ():
-        problem = known_figure(manifest.task, kind, figure, labels=manifest.labels)
-        if problem and figure.startswith(RECALL):
-            raise MeasurementError(f"the gate {kind}.{figure} of '{step.name}': {problem}")
-
-
-def makes_model(step: Step) -> bool:
-    """Whether what the step makes is measured."""
-    return issubclass(step.produces(), Model)
-
-
 def last_model(pipeline: Pipeline) -> Step | None:
-    """The last stage that makes a model."""
-    return next((step for step in reversed(pipeline.stages) if makes_model(step)), None)
+    """The last stage that makes a model, or a set of adapters."""
+    return next((step for step in reversed(pipeline.stages) if step.produces().runtime is not None), None)
 
 
 def size_of(model: Model, bases: Bases) -> float:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from compress.chain.artifacts import Artifact, Model
+from compress.chain.artifacts import AdapterSet, Artifact, Model
 from compress.chain.gates import Verdict
 from compress.chain.step import Step, edges
 from compress.chain.stored import Stored
@@ -76,7 +76,7 @@ def _facts(artifact: Artifact | None) -> dict[str, Any]:
     """What the step found, without the curve, which the report shows apart."""
     if artifact is None:
         return {}
-    if isinstance(artifact, Model):
+    if isinstance(artifact, (Model, AdapterSet)):
         found = dict(artifact.manifest.details)
         training = {name: value for name, value in found.pop("training", {}).items() if name != "curve"}
         return {**found, "training": training} if training else found

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from compress.chain.artifacts import Dataset, LoraDelta, Model
+from compress.chain.artifacts import Artifact, Dataset, LoraDelta, Model
 from compress.chain.files import write_text
 from compress.chain.key import key_of
 from compress.chain.store import Store
 from compress.errors import MeasurementError
+from compress.pipeline.adapter_model import AdapterModel
 from compress.pipeline.bases import Bases
 from compress.progress import Progress
 from compress.reporting.schema import ComparisonEntry, FigureEntry, MeasuresEntry, ReliabilityBin
@@ -57,12 +58,14 @@ class Answers:
 
 def identity(model: Model, store: Store) -> str:
     """What decides a model's answers: a bundle and the ONNX model that it holds are the same."""
+    if isinstance(model, AdapterModel):
+        return model.identity(store)
     if model.runtime == "onnxruntime":
         return "+".join(store.digests.file(model.path / name) for name in INFERENCE_FILES)
     return model.digest
 
 
-def base_folder(model: Model, bases: Bases | None = None) -> Path | None:
+def base_folder(model: Artifact, bases: Bases | None = None) -> Path | None:
     """Where the base of an unmerged delta lies; without `bases`, where the delta says."""
     return (bases or Bases()).of(model) if isinstance(model, LoraDelta) else None
 
@@ -148,7 +151,8 @@ def _logits(
     from compress.inference.run import predict_all
     from compress.inference.text_encoder import TextEncoder
 
-    encoder = TextEncoder.load(model.path, max_length=model.manifest.max_length)
+    folder = model.encoder_folder if isinstance(model, AdapterModel) else model.path
+    encoder = TextEncoder.load(folder, max_length=model.manifest.max_length)
     predictor = open_model(model, threads=threads, bases=bases)
     return predict_all(
         predictor, encoder, texts_of(rows), batch_size=batch_size, progress=progress, description=description
@@ -168,6 +172,8 @@ def _keep(folder: Path, model: Model, logits: np.ndarray[Any, Any], targets: np.
 
 def open_model(model: Model, *, threads: int, bases: Bases | None) -> Any:
     """The model in the runtime that measures its kind."""
+    if isinstance(model, AdapterModel):
+        return model.open(threads=threads)
     if model.runtime == "onnxruntime":
         from compress.inference.onnx_predictor import open_onnx
 

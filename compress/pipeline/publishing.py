@@ -1,7 +1,8 @@
 """What a run leaves for people: `runs/<pipeline>/` with report.json, report.html and, if nothing failed, `bundle/`.
 
 Each is complete or not there: files are renamed into place, the bundle's folder too. All pages are rendered before
-anything is touched. A bundle of an earlier run is taken away when this run failed, and that is said.
+anything is touched. A bundle of an earlier run is taken away when this run failed, and that is said. A set of adapters
+(`set/`) is the user's own once it is there: `published_set` adds to it, and a run that failed leaves it alone.
 """
 
 import json
@@ -17,6 +18,7 @@ from compress.chain.files import fsync_folder, write_text
 from compress.chain.manifest import MANIFEST
 from compress.chain.stored import RECORD
 from compress.errors import StoreError
+from compress.pipeline.published_set import SET, MadeSet, publish_set, recover
 from compress.progress import Progress
 from compress.reporting.schema import Report, StageEntry
 
@@ -27,8 +29,12 @@ NEW, OLD = ".bundle-", ".old-"  # folders that live only while a bundle is repla
 
 def bundle_stage(report: Report) -> StageEntry | None:
     """The last stage that made a bundle."""
-    made = [stage for stage in report.stages if stage.artifact is not None and stage.artifact.kind == "Bundle"]
-    return made[-1] if made else None
+    return _last_of(report, "Bundle")
+
+
+def set_stage(report: Report) -> StageEntry | None:
+    """The last stage that made a set of adapters."""
+    return _last_of(report, "AdapterSet")
 
 
 def publish(report: Report, *, runs: Path, progress: Progress) -> Report:
@@ -40,16 +46,24 @@ def publish(report: Report, *, runs: Path, progress: Progress) -> Report:
     from compress.reporting.page import render
 
     folder = runs.absolute() / report.pipeline
-    stage = bundle_stage(report) if report.passed else None
-    if stage is not None:
-        report = report.model_copy(update={"published": str(folder / BUNDLE)})
+    stage, of_set = (bundle_stage(report), set_stage(report)) if report.passed else (None, None)
+    places = {BUNDLE: stage, SET: of_set}
+    there = [str(folder / name) for name, made in places.items() if made is not None]
+    said = {"published": there[0] if there else None, "published_set": str(folder / SET) if of_set else None}
+    report = report.model_copy(update=said)
     page, card = render(report), model_card(report, stage) if stage else ""
+    made_set = _made_set(report, of_set) if of_set else None
     with _locked(folder):
         _clear_left_overs(folder)
+        recover(folder)
         if stage is not None:
             _publish_bundle(stage, card, folder)
         else:
             _withdraw(folder / BUNDLE, report, progress)
+        if made_set is not None:
+            publish_set(made_set, folder, progress)
+        elif (folder / SET).exists():
+            progress.warn(f"the set of an earlier run stays in {folder / SET} as it is: this run {_why_not(report)}.")
         write_text(folder / "report.json", report.to_json())
         write_text(folder / "report.html", page)
     return report
@@ -91,13 +105,24 @@ def _publish_bundle(stage: StageEntry, card: str, folder: Path) -> None:
         shutil.rmtree(new, ignore_errors=True)
 
 
+def _made_set(report: Report, stage: StageEntry) -> MadeSet:
+    """What the stage made, with its card and figures."""
+    from compress.reporting.set_card import set_card
+
+    assert stage.artifact is not None
+    folder = Path(stage.artifact.path)
+    return MadeSet(folder, set_card(report, stage), _with_measures(folder / MANIFEST, stage))
+
+
 def _add_measures(manifest: Path, stage: StageEntry) -> None:
     """The published manifest also says what was measured."""
+    write_text(manifest, _with_measures(manifest, stage))
+
+
+def _with_measures(manifest: Path, stage: StageEntry) -> str:
     said = json.loads(manifest.read_text(encoding="utf-8"))
     measured = stage.model_dump(mode="json", include={"measures", "comparisons", "verdicts"})
-    write_text(
-        manifest, json.dumps({**said, "digest": stage.artifact and stage.artifact.digest, **measured}, indent=2) + "\n"
-    )
+    return json.dumps({**said, "digest": stage.artifact and stage.artifact.digest, **measured}, indent=2) + "\n"
 
 
 def _replace(new: Path, home: Path) -> None:
@@ -120,5 +145,13 @@ def _withdraw(bundle: Path, report: Report, progress: Progress) -> None:
     if not bundle.exists():
         return
     shutil.rmtree(_set_aside(bundle))
-    why = "makes no bundle" if report.passed else "did not pass"
-    progress.warn(f"the bundle of an earlier run was taken away from {bundle}: this run {why}.")
+    progress.warn(f"the bundle of an earlier run was taken away from {bundle}: this run {_why_not(report)}.")
+
+
+def _why_not(report: Report) -> str:
+    return "makes none" if report.passed else "did not pass"
+
+
+def _last_of(report: Report, kind: str) -> StageEntry | None:
+    made = [stage for stage in report.stages if stage.artifact is not None and stage.artifact.kind == kind]
+    return made[-1] if made else None

@@ -46,7 +46,8 @@ def _table(model: Schema) -> Iterator[str]:
     """One row a field; nothing for a model without fields of its own."""
     is_step = _constant(model, "step") is not None
     fields = {name: one for name, one in model["properties"].items() if not (is_step and name in SHARED)}
-    fields.pop("kind", None)
+    if _constant(model, "kind"):
+        del fields["kind"]
     if not fields:
         return
     yield "| field | value | default | |\n|---|---|---|---|"

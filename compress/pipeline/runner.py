@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from compress.chain.artifacts import Artifact, Dataset, Model, artifact_of
+from compress.chain.artifacts import Artifact, Dataset, artifact_of
 from compress.chain.gates import Verdict
 from compress.chain.key import key_of, said_by
 from compress.chain.processes import leads
@@ -95,7 +95,7 @@ class Runner:
         recording = Recording(self.progress)
         if isinstance(outcome.artifact, Dataset):
             self.measuring.check_gates(outcome.step.name, recording)
-        if isinstance(outcome.artifact, Model):
+        if outcome.artifact is not None and outcome.artifact.runtime is not None:
             self.measuring.measure(outcome, recording)
         outcome.warnings += recording.warnings
         outcome.verdicts = judge_stage(outcome)
@@ -139,7 +139,8 @@ def _said(name: str, verdict: Verdict) -> str:
     reach = f" (95% interval {verdict.interval[0]:.4g} to {verdict.interval[1]:.4g})" if verdict.interval else ""
     word = "fails" if verdict.verdict == "fail" else "is within noise of"
     gate = f"its gate {verdict.gate}{against}: measured {verdict.measured:.4g}{reach}, limit {verdict.limit:.4g}"
-    return f"stage '{name}' {word} {gate}"
+    of = f", adapter '{verdict.part}'," if verdict.part else ""
+    return f"stage '{name}'{of} {word} {gate}"
 
 
 def _unexpected(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from compress.chain.artifacts import KINDS, artifact_of
-from compress.chain.manifest import ModelManifest
+from compress.chain.manifest import DatasetManifest, SetManifest
 from compress.chain.store import Store
 from compress.chain.stored import Stored
 from compress.errors import ConfigurationError
@@ -61,9 +61,12 @@ def facts(stored: Stored) -> Iterator[tuple[str, str]]:
     yield "size", f"{number(float(stored.record['size_mb']))} MB"
     if stored.kind in KINDS:
         manifest = artifact_of(stored.kind, stored.path, stored.digest).manifest
-        yield "task", manifest.task
-        yield "labels", ", ".join(manifest.labels) or "none"
-        if isinstance(manifest, ModelManifest):
+        if isinstance(manifest, SetManifest):
+            yield "adapters", ", ".join(f"{name} ({facts.task})" for name, facts in manifest.adapters.items())
+        else:
+            yield "task", manifest.task
+            yield "labels", ", ".join(manifest.labels) or "none"
+        if not isinstance(manifest, DatasetManifest):
             yield "parameters", number(manifest.parameters)
     yield from _configuration(stored.record.get("said", {}))
     yield "key", stored.key

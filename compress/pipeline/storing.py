@@ -13,11 +13,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from compress.chain.artifacts import KINDS, Model, artifact_of
+from compress.chain.artifacts import KINDS, AdapterSet, Model, artifact_of
 from compress.chain.digests import Digests
 from compress.chain.store import Store
 from compress.chain.stored import RECORD, Stored
 from compress.errors import ConfigurationError, StoreError
+from compress.pipeline.adapter_model import adapter_of
 from compress.pipeline.latencies import timed
 from compress.pipeline.outputs import identity
 from compress.reporting.schema import Report
@@ -88,14 +89,15 @@ def references(said: Any) -> set[str]:
 
 
 def identities(stored: Stored, store: Store) -> set[str]:
-    """The digests by which others name it: its own; for an ONNX model also those that its measures go by."""
-    if not issubclass(KINDS.get(stored.kind, object), Model):
+    """The digests by which others name it: its own, and those that its measures, or its adapters', go by."""
+    if stored.kind not in KINDS:
         return {stored.digest}
-    model = artifact_of(stored.kind, stored.path, stored.digest)
-    assert isinstance(model, Model)
+    made = artifact_of(stored.kind, stored.path, stored.digest)
     try:
-        return {stored.digest, identity(model, store), timed(model, store)}
-    except OSError:  # damaged: what was measured on it is found again once it was made again
+        if isinstance(made, AdapterSet):
+            return {stored.digest, *(adapter_of(made, name).identity(store) for name in made.manifest.adapters)}
+        return {stored.digest, identity(made, store), timed(made, store)} if isinstance(made, Model) else {made.digest}
+    except (OSError, StoreError):  # damaged: what was measured on it is found again once it was made again
         return {stored.digest}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from compress.chain.artifacts import Artifact, Dataset, LoraDelta, Model
+from compress.chain.artifacts import Artifact, Checkpoint, Dataset, LoraDelta, Model, OnnxModel, exported_from
 from compress.chain.key import key_of
 from compress.chain.step import Input
 from compress.chain.store import Store
@@ -53,6 +53,20 @@ class StageWorkspace:
     def base_of(self, model: LoraDelta) -> Path:
         """The folder of the delta's base, with the content that it was trained on."""
         return self._bases.of(model)
+
+    def checkpoint_of(self, model: OnnxModel) -> Checkpoint:
+        """The checkpoint that the graph was exported from: of this run, or of an earlier one in the store.
+
+        Raises: StoreError when it is gone.
+        """
+        wanted = exported_from(model)
+        for artifact in self._made.values():
+            if isinstance(artifact, Checkpoint) and artifact.digest == wanted:
+                return artifact
+        stored = self._store.by_digest(wanted)
+        if stored is None:
+            raise StoreError(f"the checkpoint {wanted[:12]} of a graph is not in the store: run its stage again.")
+        return Checkpoint(stored.path, stored.digest)
 
     def cached(self, said: Mapping[str, Any], build: Callable[[Path], None]) -> Path:
         """A folder kept in the store under `said`."""

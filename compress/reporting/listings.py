@@ -1,4 +1,7 @@
-"""Tables of the smaller commands: `bench`, `doctor`, `store list`, `show`. Takes text, knows not where from."""
+"""Tables of the smaller commands (`bench`, `doctor`, `store list`, `adapters list`, `show`).
+
+Takes text, knows not where from.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,6 +63,18 @@ def store_table(records: Sequence[Mapping[str, Any]]) -> Table:
         stage = f"{notes['pipeline']}.{notes['stage']}" if "stage" in notes else ""
         cells = [record["key"][:12], record["kind"], stage, record["started"][:16].replace("T", " ")]
         table.add_row(*map(Text, cells), f"{record['seconds']:.1f} s", f"{record['size_mb']:.1f}")
+    return table
+
+
+def adapters_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """The adapters of a set."""
+    table = _table("adapter", "latest", "versions", "task", "labels")
+    table.add_column("MB", justify="right", no_wrap=True)
+    for row in rows:
+        labels = ", ".join(row["labels"] or ())
+        cells = [row["name"], str(row["latest"] or "none"), ", ".join(map(str, row["versions"])), row["task"] or ""]
+        what = Text(row["problem"], style="bold red") if row["problem"] else Text(labels)
+        table.add_row(*map(Text, cells), what, f"{row['size_mb']:.1f}")
     return table
 
 

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from jinja2 import Environment
 
 from compress.chain.manifest import MANIFEST, DatasetManifest, Manifest, ModelManifest
+from compress.reporting.outcomes import OUTCOME_WORDS
 from compress.reporting.schema import ComparisonEntry, LatencyEntry, Report, StageEntry
-from compress.reporting.summary import OUTCOME_WORDS, comparison_with, stage_named
+from compress.reporting.summary import comparison_with, stage_named
 from compress.reporting.template_environment import template_environment
 
 MARKDOWN = re.compile(r"([\\`*\[\]<>|~]|\b_|_\b|(?<=\W)_)")
@@ -28,14 +29,14 @@ def model_card(report: Report, stage: StageEntry) -> str:
     data = next((one for one in ancestors if one.artifact is not None and one.artifact.kind == "Dataset"), None)
     against = report.reference if report.reference != stage.name else None
     return (
-        _environment()
+        card_environment()
         .get_template("model_card.md.j2")
         .render(
             report=report,
             stage=stage,
-            manifest=_manifest(stage, ModelManifest),
+            manifest=manifest_of(stage, ModelManifest),
             data=data,
-            data_manifest=_manifest(data, DatasetManifest) if data else None,
+            data_manifest=manifest_of(data, DatasetManifest) if data else None,
             reference=stage_named(report, against),
             comparison=comparison_with(stage, against),
             ancestors=ancestors,
@@ -75,7 +76,7 @@ def ratio_at(comparison: ComparisonEntry | None, latency: LatencyEntry) -> float
     return None
 
 
-def _manifest(stage: StageEntry, kind: type[ManifestT]) -> ManifestT | None:
+def manifest_of(stage: StageEntry, kind: type[ManifestT]) -> ManifestT | None:
     """The manifest that the stage wrote, if it is still there."""
     if stage.artifact is None or not (Path(stage.artifact.path) / MANIFEST).is_file():
         return None
@@ -83,7 +84,7 @@ def _manifest(stage: StageEntry, kind: type[ManifestT]) -> ManifestT | None:
 
 
 @cache
-def _environment() -> Environment:
+def card_environment() -> Environment:
     """Markdown, so HTML escaping would show; `plain` escapes what Markdown reads."""
     made = template_environment(autoescape=False)
     made.filters.update(plain=plain, quoted=quoted)

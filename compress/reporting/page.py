@@ -17,10 +17,9 @@ from compress.reporting.charts.gate_strip import gate_strip
 from compress.reporting.charts.lineage import lineage
 from compress.reporting.charts.reliability import reliability
 from compress.reporting.charts.scatter import scatter
+from compress.reporting.outcomes import OUTCOME_MARKS, OUTCOME_WORDS
 from compress.reporting.schema import MeasuresEntry, Report, StageEntry
 from compress.reporting.summary import (
-    OUTCOME_MARKS,
-    OUTCOME_WORDS,
     comparison_with,
     final_model,
     gate_sentence,

@@ -65,6 +65,7 @@ class MeasuresEntry(Frozen):
     size_mb: float
     latency: list[LatencyEntry] = Field(default_factory=list)
     parts: dict[str, "MeasuresEntry"] = Field(default_factory=dict)
+    """Each adapter of a set on its own rows; the set itself then has size and latency only."""
     rows: int = 0
     """Rows that were read."""
     labels: list[str] = Field(default_factory=list)
@@ -77,6 +78,8 @@ class ComparisonEntry(Frozen):
     """Figures about two models, paired on the same rows and taken in turns."""
 
     against: str
+    part: str | None = None
+    """The adapter of a set that is compared; None: the stage's model as a whole."""
     drops: dict[str, FigureEntry]
     p_value: float | None = None
     """McNemar's exact test; None where rows are not right or wrong."""
@@ -96,6 +99,8 @@ class VerdictEntry(Frozen):
     limit: float
     interval: Interval | None
     verdict: Literal["pass", "within_noise", "fail"]
+    part: str | None = None
+    """The adapter of a set that it is about; None: the stage's model as a whole."""
 
 
 class CurvePoint(Frozen):
@@ -150,7 +155,9 @@ class Report(Frozen):
     reference: str | None = None
     """The stage that speed-ups and drops in the table refer to."""
     published: str | None = None
-    """What was published: the bundle's folder."""
+    """What was published: the bundle's folder, or, where there is no bundle, that of the adapter set."""
+    published_set: str | None = None
+    """The folder of the adapter set that was published."""
 
     def to_json(self) -> str:
         """The file's content."""

@@ -1,28 +1,11 @@
 """What the result table says about each stage, read out of a report; the terminal and the page draw the same rows."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from compress.reporting.numbers import given, interval, number, times
+from compress.reporting.outcomes import Outcome, worst
+from compress.reporting.parts import PartRow, part_rows, set_in_words
 from compress.reporting.schema import ComparisonEntry, FigureEntry, LatencyEntry, Report, StageEntry, VerdictEntry
-
-Outcome = Literal["pass", "within_noise", "fail", "error", "skipped", "ungated"]
-OUTCOME_WORDS: dict[Outcome, str] = {
-    "pass": "pass",
-    "within_noise": "within noise",
-    "fail": "fail",
-    "error": "error",
-    "skipped": "skipped",
-    "ungated": "no gate",
-}
-OUTCOME_MARKS: dict[Outcome, str] = {
-    "pass": "✓",
-    "within_noise": "≈",
-    "fail": "✗",
-    "error": "!",
-    "skipped": "–",
-    "ungated": "",
-}
 
 
 @dataclass(frozen=True)
@@ -41,6 +24,8 @@ class Row:
     """At the gated shape."""
     speed_up: float | None = None
     """The reference's latency divided by this one's."""
+    parts: tuple[PartRow, ...] = ()
+    """The adapters of a set."""
 
 
 def rows_of(report: Report) -> list[Row]:
@@ -61,7 +46,8 @@ def final_model(report: Report) -> StageEntry | None:
 
 def primary_of(report: Report) -> str:
     """The main metric's name for the head of a column; `score` where models of several tasks stand together."""
-    names = {stage.measures.primary for stage in report.stages if stage.measures is not None}
+    measured = [stage.measures for stage in report.stages if stage.measures is not None]
+    names = {one.primary for measures in measured for one in (measures.parts.values() or [measures])}
     return names.pop() if len(names) == 1 else "score"
 
 
@@ -71,12 +57,7 @@ def outcome_of(stage: StageEntry) -> Outcome:
         return "error"
     if stage.status == "skipped":
         return "skipped"
-    decided = {verdict.verdict for verdict in stage.verdicts}
-    if "fail" in decided:
-        return "fail"
-    if "within_noise" in decided:
-        return "within_noise"
-    return "pass" if decided else "ungated"
+    return worst({verdict.verdict for verdict in stage.verdicts})
 
 
 def gated_latency(stage: StageEntry) -> LatencyEntry | None:
@@ -85,8 +66,8 @@ def gated_latency(stage: StageEntry) -> LatencyEntry | None:
 
 
 def comparison_with(stage: StageEntry, other: str | None) -> ComparisonEntry | None:
-    """The comparison with the stage called `other`, if it was made."""
-    return next((comparison for comparison in stage.comparisons if comparison.against == other), None)
+    """The comparison of the stage's model with the stage called `other`, if it was made."""
+    return next((one for one in stage.comparisons if one.against == other and one.part is None), None)
 
 
 def verdict_mark(report: Report) -> Outcome:
@@ -118,7 +99,8 @@ def headline(report: Report) -> str:
 def gate_sentence(stage: StageEntry, verdict: VerdictEntry) -> str:
     """One gate in words."""
     against = f" against '{verdict.against}'" if verdict.against else ""
-    measured = f"{verdict.gate} of '{stage.name}'{against} is {number(verdict.measured)}"
+    of = f"'{verdict.part}' in '{stage.name}'" if verdict.part else f"'{stage.name}'"
+    measured = f"{verdict.gate} of {of}{against} is {number(verdict.measured)}"
     side = "must be at least" if verdict.gate.startswith("min.") else "may be at most"
     return f"{measured}; it {side} {given(verdict.limit)}."
 
@@ -139,6 +121,7 @@ def _row(stage: StageEntry, reference: StageEntry | None) -> Row:
         size_mb=stage.measures.size_mb,
         p50_ms=latency.p50_ms if latency else None,
         speed_up=_speed_up(stage, reference, comparison),
+        parts=tuple(part_rows(stage)),
     )
 
 
@@ -174,6 +157,8 @@ def _achievement(report: Report) -> str:
     final, reference = final_model(report), stage_named(report, report.reference)
     if final is None or final.measures is None:
         return f"{_counted(len(report.stages), 'stage')} finished; no model was measured."
+    if final.measures.parts and not final.measures.metrics:
+        return set_in_words(final)
     row, primary = rows[final.name], final.measures.primary
     if reference is None or reference.measures is None or row.is_reference:
         score = f" has {primary} {number(row.figure.value)} and" if row.figure else ""

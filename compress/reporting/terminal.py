@@ -12,12 +12,11 @@ from rich.text import Text
 from rich.tree import Tree
 
 from compress.reporting.numbers import NOTHING, duration, half_width, number, times
+from compress.reporting.outcomes import OUTCOME_MARKS, OUTCOME_WORDS, Outcome
+from compress.reporting.parts import PartRow
 from compress.reporting.rich_progress import RichProgress
 from compress.reporting.schema import FigureEntry, Report, StageEntry
 from compress.reporting.summary import (
-    OUTCOME_MARKS,
-    OUTCOME_WORDS,
-    Outcome,
     Row,
     headline,
     primary_of,
@@ -59,6 +58,8 @@ def result_table(report: Report) -> Table:
     table.add_column("verdict", no_wrap=True)
     for row in rows_of(report):
         table.add_row(*_cells(row))
+        for part in row.parts:
+            table.add_row(*_part_cells(part))
     return table
 
 
@@ -107,6 +108,20 @@ def _cells(row: Row) -> list[Text]:
         _quiet(number(row.p50_ms)),
         _quiet(times(row.speed_up)),
         Text(f"{OUTCOME_MARKS[row.outcome]} {word}".strip(), style=STYLES[row.outcome]),
+    ]
+
+
+def _part_cells(part: PartRow) -> list[Text]:
+    """An adapter below its set: latency is the set's."""
+    word = NOTHING if part.outcome == "ungated" else OUTCOME_WORDS[part.outcome]
+    return [
+        Text(f"· {part.name}"),
+        _with_interval(part.figure),
+        _with_interval(part.drop, bounds=False),
+        _quiet(number(part.measures.size_mb)),
+        _quiet(NOTHING),
+        _quiet(NOTHING),
+        Text(f"{OUTCOME_MARKS[part.outcome]} {word}".strip(), style=STYLES[part.outcome]),
     ]
 
 

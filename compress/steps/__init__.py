@@ -7,9 +7,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from compress.steps.adapter_set import AdapterSet
 from compress.steps.bundle import Bundle
+from compress.steps.combine_lora import CombineLora
 from compress.steps.distill import Distill
 from compress.steps.export_onnx import ExportOnnx
+from compress.steps.extract_lora import ExtractLora
 from compress.steps.finetune import Finetune
 from compress.steps.finetune_lora import FinetuneLora
 from compress.steps.load_data import LoadData
@@ -18,7 +21,18 @@ from compress.steps.prune import Prune
 from compress.steps.quantize import Quantize
 
 AnyStep = Annotated[
-    LoadData | Finetune | FinetuneLora | MergeLora | Distill | Prune | ExportOnnx | Quantize | Bundle,
+    LoadData
+    | Finetune
+    | FinetuneLora
+    | MergeLora
+    | CombineLora
+    | ExtractLora
+    | Distill
+    | Prune
+    | ExportOnnx
+    | Quantize
+    | AdapterSet
+    | Bundle,
     Field(discriminator="step"),
 ]
 

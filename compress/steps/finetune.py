@@ -9,6 +9,7 @@ from compress.chain.artifacts import Checkpoint, Dataset
 from compress.chain.outside import ModelSource
 from compress.chain.step import Input, Step, Workspace
 from compress.frozen import Frozen
+from compress.steps.base_model import find_base
 from compress.steps.trained import labelled, last_good_kept, trained_manifest
 from compress.training.options import Training
 
@@ -62,10 +63,10 @@ class Finetune(Step):
         from compress.training.lost_zeros import warn_of_lost_zeros
         from compress.training.supervise import supervise
 
-        data, folder = labelled(workspace.load(self.data), stage=self.data.stage), self.base.resolve()
+        data, base = labelled(workspace.load(self.data), stage=self.data.stage), find_base(self.base, workspace)
         task, labels = data.manifest.task, data.manifest.labels
-        model = load_base(folder, task=task, labels=labels, seed=workspace.seed)
-        tokenizer = load_tokenizer(folder)
+        model = load_base(base.folder, task=task, labels=labels, seed=workspace.seed)
+        tokenizer = load_tokenizer(base.folder)
         _tune(model, self.strategy)
         warn_of_lost_zeros(model, progress=workspace.progress, description=self.name)
 
@@ -80,8 +81,8 @@ class Finetune(Step):
             )  # fmt: skip
         save(workspace.out)
         trained_manifest(
-            kind="Checkpoint", step=self.step, data=data, base=self.base, base_folder=folder,
-            max_length=self.max_length, parameters=model.num_parameters(), details={"training": report.details()},
+            kind="Checkpoint", step=self.step, data=data, base=base, max_length=self.max_length,
+            parameters=model.num_parameters(), details={"training": report.details()},
         ).write(workspace.out)  # fmt: skip
         return Checkpoint(workspace.out, "")
 

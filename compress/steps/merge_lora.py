@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from compress.chain.artifacts import Checkpoint, LoraDelta
-from compress.chain.outside import ModelSource
 from compress.chain.step import Input, Step, Workspace
 from compress.errors import ModelError
 from compress.progress import Progress
+from compress.steps.base_model import pretrained
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,8 +42,8 @@ class MergeLora(Step):
         after = _logits(workspace.out, texts, workspace.progress, facts.max_length)
         parity = {"rows": len(texts), "max_difference": _agreeing(before, after), "limit": AGREEMENT}
         facts.derived(
-            kind="Checkpoint", step=self.step, digest=delta.digest, base=ModelSource.parse(facts.base, Path()).title,
-            details={"parity": parity},
+            kind="Checkpoint", step=self.step, digest=delta.digest, details={"parity": parity},
+            **pretrained(facts, folder),
         ).write(workspace.out)  # fmt: skip
         return Checkpoint(workspace.out, "")
 

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from compress.chain.artifacts import Dataset
-from compress.chain.digests import Digests
 from compress.chain.manifest import Ancestor, ModelManifest
-from compress.chain.outside import ModelSource
 from compress.chain.step import Workspace
 from compress.errors import DataError, TrainingError
+from compress.steps.base_model import FoundBase
 
 
 def labelled(data: Dataset, *, stage: str) -> Dataset:
@@ -52,17 +51,15 @@ def trained_manifest(
     kind: str,
     step: str,
     data: Dataset,
-    base: ModelSource,
-    base_folder: Path,
+    base: FoundBase,
     max_length: int,
     parameters: int,
     details: Mapping[str, Any],
 ) -> ModelManifest:
     """The manifest of a model trained out of `base` on `data`."""
-    from compress.models.licence import licence_of
-
+    lineage = (*base.lineage, Ancestor(step=step, digest=data.digest))
     return ModelManifest(
         kind=kind, task=data.manifest.task, labels=data.manifest.labels, max_length=max_length, dataset=data.digest,
-        base=base.title, base_digest=Digests().folder(base_folder), licence=licence_of(base_folder),
-        parameters=parameters, lineage=(Ancestor(step=step, digest=data.digest),), details=dict(details),
+        base=base.title, base_digest=base.digest, licence=base.licence, parameters=parameters, lineage=lineage,
+        details=dict(details),
     )  # fmt: skip

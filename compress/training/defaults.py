@@ -62,6 +62,8 @@ class Plan:
     class_weights: Literal["balanced"] | Mapping[str, float] | None
     precision: Precision
     group_by_length: bool
+    loraplus_ratio: float | None = None
+    """Of the learning rate of the adapters' B matrices to all others (`tuning/loraplus.py`)."""
 
 
 def plan(training: Training, *, strategy: Strategy, rows: int) -> Plan:

@@ -1,6 +1,7 @@
 """From a Dataset folder to a trained model: read, tokenise, plan, fit. Knows the folder, not who made it."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -33,6 +34,7 @@ def supervise(
     labels: tuple[str, ...],
     seed: int,
     constraint: Constraint | None = None,
+    loraplus_ratio: float | None = None,
     progress: Progress,
     description: str,
 ) -> FitReport:
@@ -50,6 +52,7 @@ def supervise(
         labels: of the data.
         seed: of order and dropout.
         constraint: made to hold after each step (`fit`).
+        loraplus_ratio: of the learning rate of the adapters' B matrices to all others; None: one rate.
         progress: told steps, and when there is nothing to validate on.
         description: what the bar is called.
 
@@ -61,10 +64,11 @@ def supervise(
         train, validation = _rows(data, tokenizer, max_length=max_length, folder=Path(scratch))
         if validation is None:
             progress.warn(f"{description}: no validation rows, so the last state is kept and nothing stops it early.")
+        filled_in = replace(plan(training, strategy=strategy, rows=len(train)), loraplus_ratio=loraplus_ratio)
         return fit(
-            model, train=train, validation=validation, collate=collator(tokenizer),
-            plan=plan(training, strategy=strategy, rows=len(train)), task=task, labels=labels, seed=seed,
-            folder=Path(scratch), constraint=constraint, progress=progress, description=description,
+            model, train=train, validation=validation, collate=collator(tokenizer), plan=filled_in, task=task,
+            labels=labels, seed=seed, folder=Path(scratch), constraint=constraint, progress=progress,
+            description=description,
         )  # fmt: skip
 
 

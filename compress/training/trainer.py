@@ -23,6 +23,7 @@ from compress.training.together import Together
 from compress.training.tokenise import Collate, lengths_of
 from compress.training.validation import validation_figures
 from compress.training.watch import Watch
+from compress.tuning.loraplus import loraplus_optimizer
 
 CURVE_POINTS = 60
 VALIDATION_BATCH = 32
@@ -63,6 +64,20 @@ class CheckedTrainer(Trainer):
             compute_metrics=self._figures, callbacks=[watch],
         )  # fmt: skip
         self.remove_callback(PrinterCallback)
+
+    @override
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """LoRA+ where the plan says so; the schedule multiplies all of its rates."""
+        ratio, trained = self._plan.loraplus_ratio, model or self.model
+        assert trained is not None
+        if ratio is not None and self.optimizer is None:
+            kind, options = self.get_optimizer_cls_and_kwargs(self.args)
+            self.optimizer = loraplus_optimizer(
+                trained, kind, ratio=ratio, learning_rate=self.args.learning_rate,
+                weight_decay=self.args.weight_decay, options=options,
+            )  # fmt: skip
+        made: torch.optim.Optimizer = super().create_optimizer(model)
+        return made
 
     @override
     def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:

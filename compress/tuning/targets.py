@@ -36,13 +36,13 @@ def lora_targets(model: PreTrainedModel, targets: Sequence[str] | None = None) -
     """
     there = _linear_names(model)
     if targets is not None:
-        unknown = [name for name in targets if not _names_one(name, there)]
+        unknown = [target for target in targets if not any(ends_with(name, (target,)) for name in there)]
         if unknown:
             raise ModelError(f"targets: no linear layer is called {unknown[0]!r}; {_there_are(there)}")
         return tuple(targets)
     ours = QUERY_AND_VALUE.get(str(model.config.model_type))
     for names in (ours, *OTHER_NAMES):
-        if names is not None and all(_names_one(name, there) for name in names):
+        if names is not None and all(any(ends_with(name, (target,)) for name in there) for target in names):
             return tuple(names)
     raise ModelError(
         f"targets: auto knows none for '{model.config.model_type}': write a list of names; {_there_are(there)}"
@@ -54,9 +54,9 @@ def _linear_names(model: PreTrainedModel) -> list[str]:
     return [name for name, module in encoder_layers(model)[0].named_modules() if isinstance(module, nn.Linear)]
 
 
-def _names_one(target: str, names: Sequence[str]) -> bool:
-    """As peft matches: the whole name or its end, at a dot."""
-    return any(name == target or name.endswith(f".{target}") for name in names)
+def ends_with(name: str, targets: Sequence[str]) -> bool:
+    """Whether one of the targets names the module, as peft matches: the whole name or its end, at a dot."""
+    return any(name == target or name.endswith(f".{target}") for target in targets)
 
 
 def _there_are(names: Sequence[str]) -> str:

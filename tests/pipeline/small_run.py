@@ -30,6 +30,13 @@ stages:
     strategy: {kind: head_only}
     max_length: 32
     training: {steps: 5}
+  - {name: second, step: extract_lora, model: teacher, base: base, rank: 8, gates: {min: {energy_kept: 0.9}}}
+  - name: set
+    step: adapter_set
+    deltas: {news: delta, again: second}
+    scheme: {kind: dynamic_int8, per_token: true}
+    gates: {max_drop: {accuracy: 0.5}, min: {agreement: 0.5}, max: {size_mb: 5}}
+  - {name: both, step: combine_lora, head: delta, deltas: [{stage: delta, weight: 0.5}, {stage: second, weight: 0.5}]}
   - {name: pruned, step: prune, model: teacher, method: {kind: heads, keep: 0.5, importance: {kind: taylor, rows: 64}}}
   - name: student
     step: distill
@@ -49,13 +56,13 @@ stages:
 """
 
 
-def write_texts(path: Path, rows: int = 240, seed: int = 0) -> None:
+def write_texts(path: Path, rows: int = 240, seed: int = 0, classes: int = 3) -> None:
     """A CSV with the columns text and label."""
-    texts, classes = tiny_texts(rows, 3, seed)
+    texts, labels = tiny_texts(rows, classes, seed)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["text", "label"])
-        writer.writerows((text, f"class_{number}") for text, number in zip(texts, classes, strict=True))
+        writer.writerows((text, f"class_{number}") for text, number in zip(texts, labels, strict=True))
 
 
 def write_project(folder: Path, *, latency: str = "none") -> Path:

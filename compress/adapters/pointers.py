@@ -1,0 +1,27 @@
+"""Small files that hold a version: `latest`, and the last number that was given. Replaced by a rename."""
+
+from pathlib import Path
+
+from compress.adapters.names import check_version
+from compress.adapters.reading import read_bounded
+from compress.adapters.writing import write_text
+from compress.errors import AdapterError
+
+LARGEST_BYTES = 64
+
+
+def read_pointer(path: Path) -> int:
+    """The version that the file names.
+
+    Raises: FileNotFoundError when there is none. AdapterError when it names no version.
+    """
+    text = read_bounded(path, LARGEST_BYTES).decode("utf-8", errors="replace").strip()
+    try:
+        return check_version(text)
+    except AdapterError as error:
+        raise AdapterError(f"{path}: {error} `compress adapters promote` writes it anew.") from error
+
+
+def write_pointer(path: Path, version: int) -> None:
+    """Name `version`, from one moment to the next."""
+    write_text(path, f"{version}\n")

@@ -1,0 +1,1 @@
+"""What `adapter_set` is made up of."""
