@@ -7,8 +7,8 @@ from compress.adapters.delta import Layer
 from compress.adapters.packing import Packed, pack_head, zero_packed
 from compress.adapters.set_file import SetFile
 from compress.adapters.tensors_file import read_tensors
-from compress.adapters.writing import write_bytes
 from compress.errors import AdapterError
+from compress.writing import write_bytes
 
 OWN_HEAD = "base/own_head.safetensors"
 

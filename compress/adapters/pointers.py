@@ -4,8 +4,8 @@ from pathlib import Path
 
 from compress.adapters.names import check_version
 from compress.adapters.reading import read_bounded
-from compress.adapters.writing import write_text
 from compress.errors import AdapterError
+from compress.writing import write_text
 
 LARGEST_BYTES = 64
 

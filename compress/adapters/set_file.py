@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from compress.adapters.reading import read_bounded
-from compress.adapters.writing import write_text
 from compress.errors import AdapterError
 from compress.frozen import Frozen
 from compress.task import Task
+from compress.writing import write_text
 
 SET_FILE = "adapter_set.json"
 LARGEST_BYTES = 16 << 20

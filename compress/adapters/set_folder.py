@@ -18,8 +18,8 @@ from compress.adapters.pointers import read_pointer, write_pointer
 from compress.adapters.reading import read_bounded
 from compress.adapters.set_file import SetFile
 from compress.adapters.tensors_file import LARGEST_BYTES
-from compress.adapters.writing import fsync
 from compress.errors import AdapterError
+from compress.writing import fsync
 
 ADAPTERS = "adapters"
 LATEST = "latest"

@@ -7,7 +7,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from compress.chain.files import file_digest, files_below, write_text
+from compress.chain.files import file_digest, files_below
+from compress.writing import write_text
 
 
 class Digests:

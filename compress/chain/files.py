@@ -1,42 +1,18 @@
-"""Files written whole or not at all, and content digests of files and folders."""
+"""Digests and sizes of files and folders, and folders made durable."""
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from compress.writing import fsync
+
 CHUNK_BYTES = 1 << 20
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write to a temporary file beside `path`, fsync, rename."""
-    write_bytes(path, text.encode())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write to a temporary file beside `path`, fsync, rename."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def fsync_folder(folder: Path) -> None:
     """Make every file below `folder`, and the folders themselves, durable."""
     for path in [*folder.rglob("*"), folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        fsync(path)
 
 
 def file_digest(path: Path) -> str:

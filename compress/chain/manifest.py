@@ -6,10 +6,10 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError
 
-from compress.chain.files import write_text
 from compress.errors import StoreError
 from compress.frozen import Frozen
 from compress.task import Task
+from compress.writing import write_text
 
 MANIFEST = "manifest.json"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from compress.chain.files import write_text
+from compress.writing import write_text
 
 RECORD = "record.json"
 FORMAT = 1

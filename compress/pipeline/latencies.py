@@ -12,7 +12,6 @@ from compress.benchmarking.ratio import latency_ratio
 from compress.benchmarking.size import GRAPH
 from compress.benchmarking.variants import Variant, VariantLatency
 from compress.chain.artifacts import AdapterSet, Dataset, Model
-from compress.chain.files import write_text
 from compress.chain.key import key_of
 from compress.chain.measure import Measure
 from compress.chain.store import Store
@@ -21,6 +20,7 @@ from compress.pipeline.outputs import base_folder
 from compress.pipeline.recording import Recording
 from compress.progress import Progress
 from compress.reporting.schema import LatencyEntry
+from compress.writing import write_text
 
 VERSION = 1  # raise when latencies are measured in another way
 MOST_TEXTS = 512

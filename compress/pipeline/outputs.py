@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from compress.chain.artifacts import Artifact, Dataset, LoraDelta, Model
-from compress.chain.files import write_text
 from compress.chain.key import key_of
 from compress.chain.store import Store
 from compress.errors import MeasurementError
@@ -21,6 +20,7 @@ from compress.pipeline.adapter_model import AdapterModel
 from compress.pipeline.bases import Bases
 from compress.progress import Progress
 from compress.reporting.schema import ComparisonEntry, FigureEntry, MeasuresEntry, ReliabilityBin
+from compress.writing import write_text
 
 VERSION = 1  # raise when a figure changes for the same answers
 BATCH_SIZE = 32

@@ -18,13 +18,13 @@ from compress.adapters.packing import pack
 from compress.adapters.peft_folder import read_delta
 from compress.adapters.set_file import SET_FILE
 from compress.adapters.set_folder import ADAPTERS, LAST, AdapterSetFolder
-from compress.adapters.writing import fsync
-from compress.chain.files import file_digest, files_below, fsync_folder, write_text
+from compress.chain.files import file_digest, files_below, fsync_folder
 from compress.chain.manifest import MANIFEST
 from compress.chain.stored import RECORD
 from compress.errors import AdapterError
 from compress.progress import Progress
 from compress.steps.adapters.ort_lora import derive_anew, onnx_adapters_of
+from compress.writing import fsync, write_text
 
 SET, BASE, CARD = "set", "base", "MODEL_CARD.md"
 NEW, BEFORE = ".set-", ".before-set"  # a set being built; the one that it takes the place of

@@ -14,13 +14,14 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from compress.chain.files import fsync_folder, write_text
+from compress.chain.files import fsync_folder
 from compress.chain.manifest import MANIFEST
 from compress.chain.stored import RECORD
 from compress.errors import StoreError
 from compress.pipeline.published_set import SET, MadeSet, publish_set, recover
 from compress.progress import Progress
 from compress.reporting.schema import Report, StageEntry
+from compress.writing import write_text
 
 BUNDLE = "bundle"
 CARD = "MODEL_CARD.md"

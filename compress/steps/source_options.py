@@ -57,7 +57,7 @@ class SourceOptions(Frozen):
     @property
     def title(self) -> str:
         """For people; never an absolute path."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say what it is called")
 
     @property
     def licence(self) -> str | None:
@@ -66,7 +66,7 @@ class SourceOptions(Frozen):
 
     def parts(self, *, group: str | None) -> "dict[str, Part]":
         """What to read for each split that it has."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say what to read")
 
 
 class LocalSource(SourceOptions):
