@@ -11,6 +11,7 @@ import pytest
 from compress.reporting.numbers import given, number
 from compress.reporting.page import render
 from tests.reporting import sample
+from tests.watched_pages import WatchedPages
 
 pytestmark = pytest.mark.browser
 
@@ -59,26 +60,15 @@ def files(tmp_path_factory):
 @pytest.fixture
 def open_page(browser, files):
     """Opens a report; at the end nothing else may have been asked for and the console must have been silent."""
-    contexts, requests, said = [], [], []
+    watched = WatchedPages(browser)
 
     def open_it(name, *, width=1200, scheme="light"):
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: said.append(dialog.message))
-        page.goto((files / f"{name}.html").as_uri())
-        return page
+        return watched.open((files / f"{name}.html").as_uri(), width=width, scheme=scheme)
 
     yield open_it
-    for context in contexts:
-        context.close()
-    assert all(url.startswith((files.as_uri(), "data:,")) for url in requests), requests
-    assert said == []
+    watched.close()
+    assert all(url.startswith((files.as_uri(), "data:,")) for url in watched.requests), watched.requests
+    assert watched.said == []
 
 
 def leaves(value, place="") -> Iterator[tuple[str, object]]:

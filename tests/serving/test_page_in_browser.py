@@ -8,6 +8,7 @@ import pytest
 from tests.reporting.test_page_in_browser import AA_TEXT, CONTRASTS, browser  # noqa: F401  a fixture
 from tests.serving.fake_backend import NEWS, QUEUE_FULL, STARS, TOPICS, FakeBackend
 from tests.serving.live import running
+from tests.watched_pages import WatchedPages
 
 pytestmark = pytest.mark.browser
 
@@ -33,29 +34,19 @@ def ports(few):
 @pytest.fixture
 def open_page(browser, ports):  # noqa: F811
     """Opens a page; at the end nobody else was asked for anything and the console was silent."""
-    contexts, requests, said = [], [], []
+    watched = WatchedPages(browser)
 
     def open_it(name="few", *, path="/", width=1280, scheme="light"):
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: said.append(dialog.message))
-        page.goto(f"http://127.0.0.1:{ports[name]}{path}")
+        page = watched.open(f"http://127.0.0.1:{ports[name]}{path}", width=width, scheme=scheme)
         if path == "/":
             page.wait_for_selector("#choices input")
         return page
 
     yield open_it
-    for context in contexts:
-        context.close()
+    watched.close()
     here = tuple(f"http://127.0.0.1:{port}/" for port in ports.values())
-    assert all(url.startswith((*here, "data:,")) for url in requests), requests
-    assert [line for line in said if "503 (Service Unavailable)" not in line] == []
+    assert all(url.startswith((*here, "data:,")) for url in watched.requests), watched.requests
+    assert [line for line in watched.said if "503 (Service Unavailable)" not in line] == []
 
 
 def compare(page, text, *names):
