@@ -1,7 +1,7 @@
 """The baseline: one merged ONNX session per adapter, behind the same server, engine and batching.
 
-Rows of different adapters cannot share a run, so a batch has rows of one adapter only; all else is as for a set. All
-sessions share one pool of threads: with a pool each, 64 of them disturb each other by spinning.
+Rows of different adapters cannot share a run, so a batch has rows of one adapter only; all else is as for a set. Like
+the set's, no session spins: 64 that do disturb each other, and whoever reads the requests.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
-import onnxruntime
-
 from compress.adapters.facts import read_facts
-from compress.inference.onnx_predictor import MODEL, OnnxPredictor
+from compress.inference.onnx_predictor import MODEL, OnnxPredictor, open_session
 from compress.inference.predictor import LOGITS, Array, Predictor
 from compress.inference.text_encoder import Text
 from compress.serving.backend import ModelFacts, Statistics, UnknownModel, UnknownVersion
@@ -100,17 +98,13 @@ class MergedBackend:
 
 
 def open_merged(folder: Path, names: Sequence[str], *, threads: int) -> MergedBackend:
-    """All models, opened; `threads` are shared by all of them, each of which would be told the same."""
-    onnxruntime.set_global_thread_pool_sizes(threads, 1)
-    return MergedBackend(folder, {name: open_shared(folder / name / MODEL) for name in names})
+    """All models, opened."""
+    return MergedBackend(folder, {name: open_quiet(folder / name / MODEL, threads=threads) for name in names})
 
 
-def open_shared(file: Path) -> Predictor:
-    """A session on the threads of the process, otherwise as `open_onnx` opens it."""
-    options = onnxruntime.SessionOptions()
-    options.use_per_session_threads = False
-    options.log_severity_level = 3
-    return OnnxPredictor(onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"]))
+def open_quiet(file: Path, *, threads: int) -> Predictor:
+    """A session whose threads do not spin."""
+    return OnnxPredictor(open_session(file, threads=threads, spinning=False))
 
 
 def facts_of(folder: Path, name: str) -> ModelFacts:

@@ -19,7 +19,7 @@ from .deltas import name_of
 from .pool import Request, Shares
 from .texts import texts_of_lengths
 
-LENGTHS = {"48": (4, 48), "128": (128, 128)}
+LENGTHS = {"16": (4, 16), "48": (4, 48), "128": (128, 128)}
 """Tokens, shortest and longest, every length as likely as any other."""
 POOL = 2000  # different requests; they are sent round and round
 

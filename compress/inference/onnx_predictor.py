@@ -88,13 +88,23 @@ def _classes(session: onnxruntime.InferenceSession) -> int | None:
     return width if isinstance(width, int) else None
 
 
-def open_session(file: Path, *, threads: int) -> onnxruntime.InferenceSession:
-    """The session on the CPU provider. Raises: ModelError as `open_onnx` does."""
+def open_session(file: Path, *, threads: int, spinning: bool = True) -> onnxruntime.InferenceSession:
+    """The session on the CPU provider.
+
+    Args:
+        file: the graph.
+        threads: as `open_onnx` has them.
+        spinning: whether they wait for the next operator at full load: faster where nothing else needs the processor,
+            and slower by a third or more in a process that does other work (docs/log.md).
+
+    Raises: ModelError as `open_onnx` does.
+    """
     if not file.is_file():
         raise ModelError(f"{file} does not exist: an ONNX model is a folder with {MODEL}.")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
     options.log_severity_level = 3  # errors only: warnings about unused initialisers help nobody here
     try:
         return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])

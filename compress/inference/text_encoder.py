@@ -100,7 +100,10 @@ class TextEncoder:
             serialised = self._serialised or self._by_length[self.max_length].to_str()
             self._serialised = serialised
             self._by_length[cut_to] = _cutting(Tokenizer.from_str(serialised), cut_to)
-        encodings: list[Encoding] = self._by_length[cut_to].encode_batch_fast(list(texts))
+        tokenizer = self._by_length[cut_to]
+        if len(texts) == 1:  # in this thread: a batch goes to another one, which takes longer than the work itself
+            return [tokenizer.encode(texts[0]) if isinstance(texts[0], str) else tokenizer.encode(*texts[0])]
+        encodings: list[Encoding] = tokenizer.encode_batch_fast(list(texts))
         return encodings
 
 

@@ -89,7 +89,7 @@ def make_server(backend: Backend, options: ServeOptions, *, say: Callable[[str],
         log=access_log(options.log) if options.log else None,
     )  # fmt: skip
     config = uvicorn.Config(
-        app, http=bounded(options.connections), ws="none", lifespan="off", loop="asyncio", interface="asgi3",
+        app, http=bounded(options.connections), ws="none", lifespan="off", loop="auto", interface="asgi3",
         log_config=None, access_log=False, proxy_headers=False, server_header=False, backlog=BACKLOG,
         timeout_keep_alive=options.connections.idle_seconds, timeout_graceful_shutdown=CLOSING_SECONDS,
         h11_max_incomplete_event_size=options.connections.header_bytes,
