@@ -1,7 +1,7 @@
 """The baseline: one merged ONNX session per adapter, behind the same server, engine and batching.
 
-Rows of different adapters cannot share a run, so a batch has rows of one adapter only; all else is as for a set. Like
-the set's, no session spins: 64 that do disturb each other, and whoever reads the requests.
+Rows of different adapters cannot share a run, so a batch has rows of one adapter only; all else is as for a set. All
+sessions are opened as the set's is, for a server.
 """
 
 from collections.abc import Mapping, Sequence
@@ -99,12 +99,12 @@ class MergedBackend:
 
 def open_merged(folder: Path, names: Sequence[str], *, threads: int) -> MergedBackend:
     """All models, opened."""
-    return MergedBackend(folder, {name: open_quiet(folder / name / MODEL, threads=threads) for name in names})
+    return MergedBackend(folder, {name: open_served(folder / name / MODEL, threads=threads) for name in names})
 
 
-def open_quiet(file: Path, *, threads: int) -> Predictor:
-    """A session whose threads do not spin."""
-    return OnnxPredictor(open_session(file, threads=threads, spinning=False))
+def open_served(file: Path, *, threads: int) -> Predictor:
+    """A session as a server's own."""
+    return OnnxPredictor(open_session(file, threads=threads, server=True))
 
 
 def facts_of(folder: Path, name: str) -> ModelFacts:

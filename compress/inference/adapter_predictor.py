@@ -82,17 +82,17 @@ class SlotPredictor:
         return {LOGITS: self._session.predict(batch, index, self._tables)[:, : self._labels]}
 
 
-def open_adapter_session(set_folder: Path, *, threads: int, spinning: bool = True) -> AdapterSession:
+def open_adapter_session(set_folder: Path, *, threads: int, server: bool = False) -> AdapterSession:
     """The graph of the set in `set_folder`.
 
     Args:
         set_folder: holds `base/model.onnx`.
         threads: of one operator; 0 leaves the choice to ONNX Runtime (the physical cores).
-        spinning: as `open_session` has it.
+        server: as `open_session` has it.
 
     Raises: ModelError when there is no graph that this ONNX Runtime can run.
     """
-    return AdapterSession(open_session(set_folder / BASE / MODEL, threads=threads, spinning=spinning))
+    return AdapterSession(open_session(set_folder / BASE / MODEL, threads=threads, server=server))
 
 
 def open_adapter(set_folder: Path, name: str, version: int | None = None, *, threads: int) -> Predictor:

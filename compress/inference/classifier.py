@@ -80,13 +80,13 @@ def load_bundle(path: Path | str, *, threads: int | None = None) -> Classifier:
     return Classifier(open_predictor(folder, config, threads=threads or 0), encoder, config)
 
 
-def open_predictor(folder: Path, config: BundleConfig, *, threads: int, spinning: bool = True) -> Predictor:
+def open_predictor(folder: Path, config: BundleConfig, *, threads: int, server: bool = False) -> Predictor:
     """The model of the bundle in `folder`, whose configuration is `config`; the rest as `open_session` has it.
 
     Raises: ConfigurationError when it is damaged, or of another make than the configuration.
     """
     try:
-        predictor = OnnxPredictor(open_session(folder / MODEL, threads=threads, spinning=spinning))
+        predictor = OnnxPredictor(open_session(folder / MODEL, threads=threads, server=server))
     except ModelError as error:
         raise ConfigurationError(f"the bundle {folder} is damaged: {error}") from error
     _check_fits(folder, predictor, config)

@@ -15,6 +15,9 @@ from compress.inference.predictor import LOGITS, Array, Batch, Predictor
 
 MODEL = "model.onnx"
 MASK = "attention_mask"
+WAITING_AWAKE_US = "20"
+"""How long a server's threads wait for the next operator at full load before they sleep; by itself onnxruntime goes on
+for some 40 ms."""
 TAKEN = frozenset({"input_ids", "attention_mask", "token_type_ids"})
 FAILURES = (
     runtime_errors.Fail, runtime_errors.InvalidArgument, runtime_errors.InvalidGraph, runtime_errors.InvalidProtobuf,
@@ -88,14 +91,14 @@ def _classes(session: onnxruntime.InferenceSession) -> int | None:
     return width if isinstance(width, int) else None
 
 
-def open_session(file: Path, *, threads: int, spinning: bool = True) -> onnxruntime.InferenceSession:
+def open_session(file: Path, *, threads: int, server: bool = False) -> onnxruntime.InferenceSession:
     """The session on the CPU provider.
 
     Args:
         file: the graph.
         threads: as `open_onnx` has them.
-        spinning: whether they wait for the next operator at full load: faster where nothing else needs the processor,
-            and slower by a third or more in a process that does other work (docs/log.md).
+        server: for a process that lives long, is asked for batches of any shape and does other work beside
+            (docs/log.md): threads sleep between calls, and no plan of the memory is kept for every shape.
 
     Raises: ModelError as `open_onnx` does.
     """
@@ -104,8 +107,11 @@ def open_session(file: Path, *, threads: int, spinning: bool = True) -> onnxrunt
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
     options.log_severity_level = 3  # errors only: warnings about unused initialisers help nobody here
+    if server:
+        options.enable_mem_pattern = False
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        options.add_session_config_entry("session.intra_op.spin_duration_us", WAITING_AWAKE_US)
     try:
         return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except FAILURES as error:

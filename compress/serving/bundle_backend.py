@@ -133,7 +133,7 @@ def open_bundle(folder: Path, *, threads: int, max_batch_tokens: int = 256, queu
     Raises: ConfigurationError when it is not a bundle, or a file is missing or damaged.
     """
     config = read_bundle_config(folder)
-    predictor = open_predictor(folder, config, threads=threads, spinning=False)  # others need the cores too
+    predictor = open_predictor(folder, config, threads=threads, server=True)
     return BundleBackend(folder, config, predictor, max_batch_tokens=max_batch_tokens, queue=queue)
 
 

@@ -59,7 +59,7 @@ def open_set(
     """
     if slots is not None and slots < 2:
         raise ConfigurationError(f"slots is {slots}: at least 2 are needed, one for the base and one for an adapter.")
-    session = open_adapter_session(path, threads=threads, spinning=False)  # others need the cores too
+    session = open_adapter_session(path, threads=threads, server=True)
     return SetBackend(path, session, slots=slots, max_batch_tokens=max_batch_tokens, queue=queue)
 
 
