@@ -1,5 +1,6 @@
 """What several test modules share: one finished run of the small pipeline, and how properties are tried."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,12 @@ from tests.pipeline.small_run import Project, write_project
 
 settings.register_profile("busy", deadline=None)  # a neighbour on the machine is no failure
 settings.load_profile("busy")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: every training ends with `gc.collect()`, which then need not look through all of it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: in processes of its own, by exit code and message."""
+"""The command line as a user meets it: exit codes and messages, in processes of its own or, quicker, `here`."""
 
 import json
 import os
@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from compress.cli import main
 
 RUN = "from compress.cli import main; main()"
 BLOCK = """
@@ -31,6 +33,26 @@ def compress(*arguments: str, cwd: Path, code: str = RUN, stdin: str = "") -> su
     environ = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, input=stdin, env=environ, timeout=120)
+
+
+@pytest.fixture
+def here(monkeypatch, capsys, tmp_path):
+    """As `compress`, in this process: an error that nobody foresaw is the test's."""
+
+    def asked(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        (tmp_path / "stdin").write_text(stdin)
+        with monkeypatch.context() as patched, (tmp_path / "stdin").open() as given:
+            patched.chdir(cwd)
+            for name, value in (("COLUMNS", "200"), ("NO_COLOR", "1")):
+                patched.setenv(name, value)
+            patched.setattr(sys, "argv", ["compress", *arguments])
+            patched.setattr(sys, "stdin", given)
+            with pytest.raises(SystemExit) as ended:
+                main()
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, int(ended.value.code or 0), said.out, said.err)
+
+    return asked
 
 
 @pytest.fixture(scope="module")
@@ -72,19 +94,19 @@ def test_predict_needs_no_torch(bundle, tmp_path):
     assert asked.stdout.startswith("class_")
 
 
-def test_check_finds_mistakes_and_runs_nothing(tmp_path):
+def test_check_finds_mistakes_and_runs_nothing(here, tmp_path):
     (tmp_path / "bad.yaml").write_text("name: bad\nstages:\n  - {name: x, step: finetun}\n")
-    asked = compress("check", "bad.yaml", cwd=tmp_path)
+    asked = here("check", "bad.yaml", cwd=tmp_path)
     assert asked.returncode == 2
     assert "bad.yaml:3:" in asked.stderr
     assert "finetune" in asked.stderr
     assert not (tmp_path / ".compress").exists()
 
 
-def test_check_finds_a_missing_file_at_its_place(tmp_path):
+def test_check_finds_a_missing_file_at_its_place(here, tmp_path):
     text = "name: x\nstages:\n  - {name: d, step: load_data, source: {kind: csv, train: no.csv, text: t, label: l}}\n"
     (tmp_path / "x.yaml").write_text(text)
-    asked = compress("check", "x.yaml", cwd=tmp_path)
+    asked = here("check", "x.yaml", cwd=tmp_path)
     assert asked.returncode == 2
     assert asked.stderr.startswith("x.yaml:3:")
     assert "does not exist" in asked.stderr
@@ -105,8 +127,8 @@ def test_a_cached_run_loads_no_heavy_library(project):
     assert asked.stdout.strip().splitlines()[-1] == "[]"
 
 
-def test_json_is_only_json(project):
-    asked = compress("run", "small.yaml", "--json", cwd=project.folder)
+def test_json_is_only_json(here, project):
+    asked = here("run", "small.yaml", "--json", cwd=project.folder)
     assert json.loads(asked.stdout)["passed"] is True
 
 
@@ -114,44 +136,44 @@ def test_json_is_only_json(project):
     ("option", "code"),
     [("student.gates.min.accuracy=1.01", 3), ("teacher.gates.min={recall.nobody: 0.5}", 4), ("nobody.rank=3", 2)],
 )
-def test_exit_codes(project, option, code):
-    assert compress("run", "small.yaml", "--set", option, cwd=project.folder).returncode == code
+def test_exit_codes(here, project, option, code):
+    assert here("run", "small.yaml", "--set", option, cwd=project.folder).returncode == code
 
 
-def test_a_store_that_cannot_be_written_is_a_message(project):
+def test_a_store_that_cannot_be_written_is_a_message(here, project):
     (project.folder / "file").write_text("")
-    asked = compress("run", "small.yaml", "--store", "file/store", cwd=project.folder)
+    asked = here("run", "small.yaml", "--store", "file/store", cwd=project.folder)
     assert asked.returncode == 2
     assert "cannot be written" in asked.stderr
     assert "Traceback" not in asked.stderr
 
 
-def test_plan_says_what_would_run_and_why(project):
-    asked = compress("plan", "small.yaml", "--set", "student.training.steps=61", "--json", cwd=project.folder)
+def test_plan_says_what_would_run_and_why(here, project):
+    asked = here("plan", "small.yaml", "--set", "student.training.steps=61", "--json", cwd=project.folder)
     rows = {row["name"]: row for row in json.loads(asked.stdout)}
     assert rows["teacher"]["reused"]
     assert rows["student"]["why"] == "training.steps was 60 and is 61"
     assert rows["int8"]["why"] == "reads 'onnx', which would run"
 
 
-def test_show_draws_a_run_and_describes_an_artifact(project):
-    drawn = compress("show", "small", cwd=project.folder)
+def test_show_draws_a_run_and_describes_an_artifact(here, project):
+    drawn = here("show", "small", cwd=project.folder)
     assert "finetune_lora → LoraDelta" in drawn.stdout
     key = json.loads((project.folder / "runs/small/report.json").read_text())["stages"][1]["key"]
-    record = json.loads(compress("show", key[:12], "--json", cwd=project.folder).stdout)
+    record = json.loads(here("show", key[:12], "--json", cwd=project.folder).stdout)
     assert record["kind"] == "LoraDelta"
-    assert compress("show", "nothing", cwd=project.folder).returncode == 2
+    assert here("show", "nothing", cwd=project.folder).returncode == 2
 
 
-def test_the_store_is_listed_verified_and_pruned(project):
-    assert "LoraDelta" in compress("store", "list", cwd=project.folder).stdout
-    assert compress("store", "verify", cwd=project.folder).returncode == 0
-    again = compress("run", "small.yaml", "--set", "student.training.steps=5", cwd=project.folder)
+def test_the_store_is_listed_verified_and_pruned(here, project):
+    assert "LoraDelta" in here("store", "list", cwd=project.folder).stdout
+    assert here("store", "verify", cwd=project.folder).returncode == 0
+    again = here("run", "small.yaml", "--set", "student.training.steps=5", cwd=project.folder)
     assert "student" in again.stdout
-    pruned = compress("store", "prune", "--days", "0", cwd=project.folder)
+    pruned = here("store", "prune", "--days", "0", cwd=project.folder)
     assert "Checkpoint" in pruned.stdout, "the student of the first run is no longer published"
     plan = json.loads(
-        compress("plan", "small.yaml", "--set", "student.training.steps=5", "--json", cwd=project.folder).stdout
+        here("plan", "small.yaml", "--set", "student.training.steps=5", "--json", cwd=project.folder).stdout
     )
     assert all(row["reused"] for row in plan), "what the published run is made of stays"
 
@@ -163,9 +185,9 @@ def test_listing_makes_no_store(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_predict_reads_csv_and_writes_csv(bundle, tmp_path):
+def test_predict_reads_csv_and_writes_csv(here, bundle, tmp_path):
     (tmp_path / "in.csv").write_text('id,text\n1,"goal, match"\n2,"bank\nmarket"\n')
-    asked = compress("predict", str(bundle), "--input", "in.csv", "--output", "out.csv", cwd=tmp_path)
+    asked = here("predict", str(bundle), "--input", "in.csv", "--output", "out.csv", cwd=tmp_path)
     assert asked.returncode == 0, asked.stderr
     lines = (tmp_path / "out.csv").read_text().splitlines()
     assert lines[0].startswith("id,text,predicted,probability:class_0")
@@ -181,10 +203,10 @@ def test_predict_reads_standard_input_and_answers_json(bundle, tmp_path):
     assert sum(rows[0]["probabilities"].values()) == pytest.approx(1.0)
 
 
-def test_predict_keeps_the_users_own_columns(bundle, tmp_path):
+def test_predict_keeps_the_users_own_columns(here, bundle, tmp_path):
     row = {"text": "goal match", "label": "mine", "labels": ["mine"], "value": 7}
     (tmp_path / "in.jsonl").write_text(json.dumps(row) + "\n")
-    asked = compress("predict", str(bundle), "--input", "in.jsonl", "--output", "out.jsonl", cwd=tmp_path)
+    asked = here("predict", str(bundle), "--input", "in.jsonl", "--output", "out.jsonl", cwd=tmp_path)
     assert asked.returncode == 0, asked.stderr
     answered = json.loads((tmp_path / "out.jsonl").read_text())
     assert {name: answered[name] for name in row} == row
@@ -207,27 +229,27 @@ def test_predict_keeps_the_users_own_columns(bundle, tmp_path):
         (["--text", "x", "--output", "no/out.csv"], "the folder no does not exist"),
     ],
 )
-def test_bad_input_to_predict_is_a_message(bundle, tmp_path, arguments, message):
+def test_bad_input_to_predict_is_a_message(here, bundle, tmp_path, arguments, message):
     (tmp_path / "in.csv").write_text("texts\nx\n")
     (tmp_path / "in.jsonl").write_text("{]\n")
     (tmp_path / "in.txt").write_text("x\n")
     (tmp_path / "more.csv").write_text("text\nx, y\n")
     (tmp_path / "taken.jsonl").write_text('{"text": "x", "predicted": "y"}\n')
     (tmp_path / "mixed.jsonl").write_text('{"text": "x"}\n{"text": "y", "id": 1}\n')
-    asked = compress("predict", str(bundle), *arguments, cwd=tmp_path)
+    asked = here("predict", str(bundle), *arguments, cwd=tmp_path)
     assert asked.returncode in {2, 4}
     assert message in asked.stderr
     assert "Traceback" not in asked.stderr
 
 
-def test_predict_on_something_else_than_a_bundle_is_a_message(tmp_path):
-    asked = compress("predict", str(tmp_path), "--text", "x", cwd=tmp_path)
+def test_predict_on_something_else_than_a_bundle_is_a_message(here, tmp_path):
+    asked = here("predict", str(tmp_path), "--text", "x", cwd=tmp_path)
     assert asked.returncode == 2
     assert "Traceback" not in asked.stderr
 
 
-def test_schema_is_a_json_schema(tmp_path):
-    schema = json.loads(compress("schema", cwd=tmp_path).stdout)
+def test_schema_is_a_json_schema(here, tmp_path):
+    schema = json.loads(here("schema", cwd=tmp_path).stdout)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 

@@ -322,13 +322,30 @@ def tiny_onnx(folder: Path, family: Family = "bert", *, task: Task = "text-class
 
 
 @cache
+def tiny_fused() -> Path:
+    """The file of a graph of onnxruntime's own operators, as `export_graph` writes it with `fuse`; to be read only."""
+    from compress.exporting.onnx_graph import export_graph
+    from compress.models.load import load_checkpoint
+
+    home = _home("tiny-fused-")
+    model = load_checkpoint(tiny_checkpoint(home / "checkpoint"))
+    export_graph(model, home / "model.onnx", inputs=["input_ids", "attention_mask", "token_type_ids"], fuse=True)
+    return home / "model.onnx"
+
+
+def _home(prefix: str) -> Path:
+    home = Path(tempfile.mkdtemp(prefix=prefix))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    return home
+
+
+@cache
 def _exported(family: Family, task: Task, classes: int) -> Path:
     from compress.exporting.folder import copy_beside
     from compress.exporting.onnx_graph import export_graph
     from compress.models.load import load_checkpoint, load_tokenizer
 
-    home = Path(tempfile.mkdtemp(prefix="tiny-onnx-"))
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    home = _home("tiny-onnx-")
     labels = ("value",) if task == "text-regression" else tiny_labels(classes)
     source = tiny_checkpoint(home / "checkpoint", family, labels=labels, task=task)
     made = home / "onnx"

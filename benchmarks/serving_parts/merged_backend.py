@@ -84,6 +84,9 @@ class MergedBackend:
     def unload(self, name: str) -> None:
         self.find(name)
 
+    def check_alive(self) -> None:
+        self._engine.check_alive()
+
     def statistics(self) -> Statistics:
         return Statistics(
             **asdict(self._engine.counts), waiting=self._engine.waiting, queue=self._engine.queue,

@@ -1,6 +1,7 @@
 """What a set holds, for people and machines. Reads manifests only; a damaged version is said to be so."""
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from compress.adapters.facts import read_facts
@@ -18,10 +19,12 @@ def listed(folder: AdapterSetFolder) -> list[dict[str, Any]]:
 
 def _row(folder: AdapterSetFolder, name: str) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "name": name, "versions": list(folder.versions(name)), "latest": None, "task": None, "labels": None,
-        "max_length": None, "size_mb": _size_mb(folder, name), "problem": None,
+        "name": name, "versions": [], "latest": None, "task": None, "labels": None, "max_length": None, "size_mb": 0.0,
+        "problem": None,
     }  # fmt: skip
     try:
+        row["versions"] = list(folder.versions(name))
+        row["size_mb"] = sum((_size_mb(folder.home(name) / str(version)) for version in row["versions"]), 0.0)
         row["latest"] = folder.latest(name)
         facts = read_facts(folder.folder(name, row["latest"]))
     except AdapterError as error:
@@ -29,10 +32,9 @@ def _row(folder: AdapterSetFolder, name: str) -> dict[str, Any]:
     return {**row, "task": facts.task, "labels": list(facts.labels), "max_length": facts.max_length}
 
 
-def _size_mb(folder: AdapterSetFolder, name: str) -> float:
-    """10^6 bytes of all versions; what is removed meanwhile is not counted."""
+def _size_mb(version: Path) -> float:
+    """10^6 bytes of a version's files; what is removed meanwhile is not counted."""
     total = 0
-    for version in folder.versions(name):
-        with suppress(OSError, AdapterError):
-            total += sum(file.stat().st_size for file in folder.folder(name, version).iterdir())
+    with suppress(OSError):
+        total += sum(file.stat().st_size for file in version.iterdir())
     return total / 1e6

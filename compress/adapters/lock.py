@@ -19,11 +19,12 @@ LOCK_SECONDS = 60.0
 def one_writer(folder: Path) -> Iterator[None]:
     """Hold the lock of `folder`, which is made when it is not there; what a killed writer left is cleared away.
 
+    A run may put another folder in its place meanwhile: then that one's lock is held.
+
     Raises: AdapterError when another one holds it for a minute, or the disk refuses.
     """
     try:
-        folder.mkdir(exist_ok=True)
-        with FileLock(folder / LOCK, timeout=LOCK_SECONDS):
+        with _lock_of(folder):
             for left in folder.glob(f"{UNFINISHED}*"):
                 shutil.rmtree(left, ignore_errors=True)
             yield
@@ -33,6 +34,17 @@ def one_writer(folder: Path) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise AdapterError(f"{folder} cannot be written: {error.strerror or error}.") from error
+
+
+@contextmanager
+def _lock_of(folder: Path) -> Iterator[None]:
+    while True:
+        folder.mkdir(exist_ok=True)
+        before = folder.stat().st_ino
+        with FileLock(folder / LOCK, timeout=LOCK_SECONDS):
+            if folder.stat().st_ino == before:
+                yield
+                return
 
 
 @contextmanager

@@ -6,13 +6,14 @@ left out silently. A key that is not known here and says something is refused as
 
 import json
 import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from compress.adapters.names import shown
-from compress.adapters.patterns import by_pattern, check_patterns
+from compress.adapters.patterns import by_pattern, check_patterns, check_work
 from compress.adapters.reading import read_bounded
 from compress.adapters.set_file import first_problem
 from compress.errors import AdapterError
@@ -70,6 +71,11 @@ class PeftConfig(BaseModel):
         rank = self.rank(module)
         alpha = by_pattern(self.alpha_pattern, module, self.lora_alpha)
         return alpha / (math.sqrt(rank) if self.use_rslora else rank)
+
+    def check_work(self, modules: Collection[str], path: Path) -> None:
+        """Raises: AdapterError when `rank` and `scale` of all `modules` may take long; `path`: of the configuration."""
+        for name, patterns in (("rank_pattern", self.rank_pattern), ("alpha_pattern", self.alpha_pattern)):
+            check_work(f"{path}: {name}", patterns, modules)
 
 
 def read_peft_config(folder: Path) -> PeftConfig:

@@ -25,19 +25,24 @@ UPDATE = re.compile(r"(?P<module>[\w.]{1,512})\.lora_(?P<side>[AB])\.weight")
 SAVED = re.compile(r"(?P<module>[\w.]{1,512})\.(?P<part>weight|bias)")
 
 
-def read_delta(folder: Path) -> Delta:
+def read_delta(folder: Path, *, largest: int | None = None) -> Delta:
     """The delta in `folder`, checked as far as it can be without its base.
+
+    Args:
+        folder: as peft writes it, with its manifest.
+        largest: bytes of weights; beyond, they are not read. None: as many as any delta may have.
 
     Raises: AdapterError when it is not a whole, plain LoRA delta of finite numbers: what was found, what was needed.
     """
     config, facts = read_peft_config(folder), read_facts(folder)
-    updates, head = _sorted_out(_weights(folder), config, folder / WEIGHTS)
+    updates, head = _sorted_out(_weights(folder, largest), config, folder / WEIGHTS)
+    config.check_work(updates, folder / ADAPTER_CONFIG)
     return Delta(_updates(updates, config, folder / WEIGHTS), _head(head, folder / WEIGHTS), facts)
 
 
-def _weights(folder: Path) -> dict[str, Array]:
+def _weights(folder: Path, largest: int | None) -> dict[str, Array]:
     try:
-        return read_tensors(folder / WEIGHTS)
+        return read_tensors(folder / WEIGHTS, largest=largest)
     except FileNotFoundError as error:
         if pickle := next((name for name in PICKLES if (folder / name).exists()), None):
             raise AdapterError(
@@ -69,9 +74,7 @@ def _sorted_out(
 
 def _is_saved(module: str, saved: tuple[str, ...]) -> bool:
     """Whether `module` is one of `saved` or inside one; peft goes by the end of a module's name."""
-    parts = module.split(".")
-    above = [".".join(parts[: count + 1]) for count in range(len(parts))]
-    return any(name == one or name.endswith(f".{one}") for name in above for one in saved)
+    return any(f".{one}." in f".{module}." for one in saved)
 
 
 def _updates(found: Mapping[str, Mapping[str, Array]], config: PeftConfig, path: Path) -> dict[str, Update]:

@@ -10,8 +10,12 @@ from compress.writing import write_text
 LARGEST_BYTES = 64
 
 
-def read_pointer(path: Path) -> int:
+def read_pointer(path: Path, *, how_to_mend: str) -> int:
     """The version that the file names.
+
+    Args:
+        path: of the file.
+        how_to_mend: what to do when it names none, for the message.
 
     Raises: FileNotFoundError when there is none. AdapterError when it names no version.
     """
@@ -19,7 +23,7 @@ def read_pointer(path: Path) -> int:
     try:
         return check_version(text)
     except AdapterError as error:
-        raise AdapterError(f"{path}: {error} `compress adapters promote` writes it anew.") from error
+        raise AdapterError(f"{path}: {error} {how_to_mend}") from error
 
 
 def write_pointer(path: Path, version: int) -> None:

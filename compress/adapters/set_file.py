@@ -1,5 +1,6 @@
 """`adapter_set.json`: where a set's graph takes adapters, and how wide its tables are. Knows no graph."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -17,6 +18,8 @@ LARGEST_BYTES = 16 << 20
 BLOCK = 16
 """Columns of `lora_a` that one product has. onnxruntime shares wider ones out among threads by their columns, in a way
 that depends on how many tokens there are, and then adds up in another order: the last bits would depend on padding."""
+HEADER_BYTES = 16 << 20
+"""Of a safetensors file: more than 16,384 tensors with the longest names need."""
 HOW_TO_MAKE = "a set is what the step `adapter_set` makes and a run publishes in runs/<pipeline>/set"
 
 Size = Annotated[int, Field(ge=1, le=1 << 24)]
@@ -116,6 +119,11 @@ class SetFile(Frozen):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Of one slot of every table, by the name of the graph's input, in the order of the inputs."""
         return table_shapes(self.groups, self.head, max_rank=self.max_rank, max_labels=self.max_labels)
+
+    @property
+    def delta_bytes(self) -> int:
+        """No weights of a delta that fits have more: every number of a slot once, as a double, and what names them."""
+        return 8 * sum(map(math.prod, self.shapes().values())) + HEADER_BYTES
 
     @classmethod
     def read(cls, folder: Path) -> Self:

@@ -25,8 +25,8 @@ ADAPTERS = "adapters"
 LATEST = "latest"
 LAST = ".last"
 """The highest version that there ever was, so that a number is not given twice."""
-Derive = Callable[[Delta, Path], None]
-"""Writes files that follow from a delta into the folder of its version, before anybody sees that."""
+Derive = Callable[[Delta, SetFile, Path], None]
+"""Writes files that follow from a delta in a set into the folder of its version, before anybody sees that."""
 
 
 class AdapterSetFolder:
@@ -36,16 +36,20 @@ class AdapterSetFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self._adapters = path, path / ADAPTERS
         self.set_file = SetFile.read(path)
 
     def names(self) -> tuple[str, ...]:
         """Adapters that have a version, sorted; also one whose folder cannot be read: `versions` says why."""
         return tuple(sorted(name for name in _entries(self._adapters, NAME.fullmatch) if self._may_have_versions(name)))
 
+    def home(self, name: str) -> Path:
+        """Where the versions of an adapter and its pointer lie, if there is one of that name."""
+        return self._adapters / check_name(name)
+
     def versions(self, name: str) -> tuple[int, ...]:
         """Of one adapter, lowest first; none for one that is not there."""
-        found = _entries(self._adapters / check_name(name), VERSION.fullmatch)
+        found = _entries(self.home(name), VERSION.fullmatch)
         return tuple(sorted(int(version) for version in found))
 
     def latest(self, name: str) -> int:
@@ -54,7 +58,7 @@ class AdapterSetFolder:
         Raises: AdapterError when there is no such adapter, or none of its versions was promoted.
         """
         try:
-            return read_pointer(self._adapters / check_name(name) / LATEST)
+            return read_pointer(self.home(name) / LATEST, how_to_mend="`compress adapters promote` writes it anew.")
         except FileNotFoundError as error:
             if not self.versions(name):
                 raise self._unknown(name) from error
@@ -62,6 +66,18 @@ class AdapterSetFolder:
                 f"no version of {name} is promoted, there are {_joined(self.versions(name))}: "
                 "`compress adapters promote` chooses one."
             ) from error
+
+    def last(self, name: str) -> int:
+        """The highest version that there ever was; 0: there was none.
+
+        Raises: AdapterError when nobody can know.
+        """
+        highest = max(self.versions(name), default=0)
+        advice = f"Write the highest number that a version of {name} ever had into that file: {highest or 1}, or more."
+        try:
+            return max(read_pointer(self.home(name) / LAST, how_to_mend=advice), highest)
+        except FileNotFoundError:
+            return highest
 
     def folder(self, name: str, version: int) -> Path:
         """Where a version lies.
@@ -73,7 +89,7 @@ class AdapterSetFolder:
             raise self._unknown(name)
         if version not in there:
             raise AdapterError(f"{name} has no version {version}, there are {_joined(there)}.")
-        return self._adapters / name / str(version)
+        return self.home(name) / str(version)
 
     def read(self, name: str, version: int) -> Delta:
         """A version, which fits the set.
@@ -87,6 +103,8 @@ class AdapterSetFolder:
     def add(self, name: str, delta_folder: Path, *, promote: bool = True, derive: Derive | None = None) -> int:
         """Copy a delta into the set as the next version of `name`, whole or not at all.
 
+        The set's description is read again once nobody else writes: a run may have put another set into its place.
+
         Args:
             name: of a new adapter or of one that is there.
             delta_folder: a PEFT folder with its manifest.json.
@@ -99,21 +117,13 @@ class AdapterSetFolder:
         """
         check_name(name)
         with one_writer(self._adapters), unfinished(self._adapters) as copy:
+            self.set_file = SetFile.read(self.path)
             _copy(delta_folder, copy)
-            delta = read_delta(copy)  # the copy: the source may change meanwhile
-            pack(delta, self.set_file)
-            if derive is not None:
-                derive(delta, copy)
-                fsync(copy)
-            home = self._adapters / name
-            home.mkdir(exist_ok=True)
-            version = self._next_version(name)
-            write_pointer(home / LAST, version)
-            copy.replace(home / str(version))
-            fsync(home)
-            fsync(self._adapters)
+            self._check_and_derive(copy, derive)
+            version = self.last(name) + 1
+            self._appear(copy, name, version)
             if promote:
-                write_pointer(home / LATEST, version)
+                write_pointer(self.home(name) / LATEST, version)
         return version
 
     def promote(self, name: str, version: int) -> None:
@@ -123,8 +133,9 @@ class AdapterSetFolder:
         """
         check_name(name)
         with one_writer(self._adapters):
+            self.set_file = SetFile.read(self.path)
             self.read(name, version)
-            write_pointer(self._adapters / name / LATEST, version)
+            write_pointer(self.home(name) / LATEST, version)
 
     def remove(self, name: str, version: int | None = None) -> None:
         """Remove one version, or the adapter with all its versions.
@@ -142,14 +153,26 @@ class AdapterSetFolder:
                     "first, or remove the adapter with all its versions."
                 )
             if not others:
-                (self._adapters / name / LATEST).unlink(missing_ok=True)
+                (self.home(name) / LATEST).unlink(missing_ok=True)
             for folder in folders:
                 with unfinished(self._adapters) as going:
                     folder.replace(going / folder.name)
 
-    @property
-    def _adapters(self) -> Path:
-        return self.path / ADAPTERS
+    def _check_and_derive(self, copy: Path, derive: Derive | None) -> None:
+        delta = read_delta(copy)  # the copy: the source may change meanwhile
+        pack(delta, self.set_file)
+        if derive is not None:
+            derive(delta, self.set_file, copy)
+            fsync(copy)
+
+    def _appear(self, copy: Path, name: str, version: int) -> None:
+        """Make a version out of what was copied; its number counts as given even when that fails."""
+        home = self.home(name)
+        home.mkdir(exist_ok=True)
+        write_pointer(home / LAST, version)
+        copy.replace(home / str(version))
+        fsync(home)
+        fsync(self._adapters)
 
     def _may_have_versions(self, name: str) -> bool:
         try:
@@ -158,14 +181,7 @@ class AdapterSetFolder:
             return True
 
     def _is_latest(self, name: str, versions: tuple[int, ...]) -> bool:
-        return (self._adapters / name / LATEST).exists() and self.latest(name) in versions
-
-    def _next_version(self, name: str) -> int:
-        try:
-            last = read_pointer(self._adapters / name / LAST)
-        except FileNotFoundError:
-            last = 0
-        return max(last, *self.versions(name), 0) + 1
+        return (self.home(name) / LATEST).exists() and self.latest(name) in versions
 
     def _unknown(self, name: str) -> AdapterError:
         names = self.names()

@@ -13,8 +13,12 @@ MOST_TENSORS = 16_384
 FLOATS = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16}
 
 
-def read_tensors(path: Path) -> dict[str, Array]:
+def read_tensors(path: Path, *, largest: int | None = None) -> dict[str, Array]:
     """All tensors of the file, finite and in native float32.
+
+    Args:
+        path: of the file.
+        largest: bytes; None: LARGEST_BYTES.
 
     Raises: FileNotFoundError when there is none. AdapterError when it is no safetensors file, is cut short, or holds
     something else than finite floats.
@@ -23,7 +27,7 @@ def read_tensors(path: Path) -> dict[str, Array]:
         from safetensors import SafetensorError, deserialize
     except ModuleNotFoundError as error:
         raise MissingExtraError("safetensors", "serve") from error
-    content = read_bounded(path, LARGEST_BYTES)
+    content = read_bounded(path, LARGEST_BYTES if largest is None else largest)
     try:
         found = deserialize(content)  # type: ignore[no-untyped-call, unused-ignore]
     except SafetensorError as error:

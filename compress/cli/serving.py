@@ -1,11 +1,19 @@
 """`compress serve`: a set of adapters or a bundle over HTTP."""
 
+import math
 import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+def _finite(value: float) -> float:
+    """Typer's bounds let nan through, and a server that waits for ever is none that was asked for."""
+    if not math.isfinite(value):
+        raise typer.BadParameter("it has to be a finite number.")
+    return value
 
 
 def serve(
@@ -20,8 +28,10 @@ def serve(
     slots: Annotated[
         int | None, typer.Option(min=2, help="Adapters in memory at once.", show_default="the set's")
     ] = None,
-    deadline_ms: Annotated[float, typer.Option(min=1, help="For an answer; later 504.")] = 10_000,
-    drain_seconds: Annotated[float, typer.Option(min=0, help="After SIGTERM, for what was begun.")] = 30,
+    deadline_ms: Annotated[float, typer.Option(min=1, callback=_finite, help="For an answer; later 504.")] = 10_000,
+    drain_seconds: Annotated[
+        float, typer.Option(min=0, callback=_finite, help="After SIGTERM, for what was begun.")
+    ] = 30,
     access_log: Annotated[bool, typer.Option("--access-log", help="A JSON line a request on standard output.")] = False,
     repository_control: Annotated[
         bool, typer.Option("--repository-control", help="Allow load and unload at /v2/repository.")

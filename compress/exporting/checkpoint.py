@@ -59,8 +59,7 @@ def export_checkpoint(
         raise ExportError("the model's data set has no text to prove the graph on.")
     model, tokenizer = load_checkpoint(folder), load_tokenizer(folder)
     encoder = TextEncoder.load(folder, max_length=max_length)
-    asked = [texts[row] for row in spread_over_lengths(encoder.lengths(texts), PARITY_ROWS)]
-    check_tokens(tokenizer, encoder, asked)
+    asked = _asked(texts, encoder, tokenizer)
     inputs = _inputs(model, tokenizer)
     opset = export_graph(model, target / MODEL, inputs=inputs, opset=opset, fuse=fuse)
     check_graph(target / MODEL)
@@ -76,6 +75,13 @@ def export_checkpoint(
         "nodes_optimised": count_optimised(target / MODEL),
         "parity": asdict(parity),
     }
+
+
+def _asked(texts: Sequence[Text], encoder: TextEncoder, tokenizer: transformers.PreTrainedTokenizerBase) -> list[Text]:
+    """Some texts, spread over their lengths, of which both tokenizers make the same."""
+    asked = [texts[row] for row in spread_over_lengths(encoder.lengths(texts), PARITY_ROWS)]
+    check_tokens(tokenizer, encoder, asked)
+    return asked
 
 
 def _lean(

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compress.adapters.lock import LOCK, one_writer
+from compress.adapters.names import NAME
 from compress.adapters.packing import pack
 from compress.adapters.peft_folder import read_delta
+from compress.adapters.pointers import write_pointer
 from compress.adapters.set_file import SET_FILE
 from compress.adapters.set_folder import ADAPTERS, LAST, AdapterSetFolder
 from compress.chain.files import file_digest, files_below, fsync_folder
@@ -114,24 +116,31 @@ def _carry_over(old: Path, made: Path, new: Path, progress: Progress) -> list[st
         return [f"the set that was there is damaged: it has no usable {SET_FILE}."]
     shutil.rmtree(new / ADAPTERS)
     left_out: list[str] = []
-    _keep_numbers(before, new)
     for name in before.names():
         reasons = list(_unfit(before, after, name))
         left_out += reasons
         if not reasons:
             shutil.copytree(old / ADAPTERS / name, new / ADAPTERS / name, dirs_exist_ok=True)
             derive_anew(after, name)
+    _keep_numbers(before, new)
     _add_deltas(made, new, progress)
     return left_out
 
 
 def _keep_numbers(before: AdapterSetFolder, new: Path) -> None:
     """A version's number is not given to other content, whatever became of it."""
-    lasts = {file.parent.name: file.read_text(encoding="utf-8") for file in before.path.glob(f"{ADAPTERS}/*/{LAST}")}
-    highest = {name: f"{max(before.versions(name))}\n" for name in before.names()}
-    for name, last in {**highest, **lasts}.items():
-        (new / ADAPTERS / name).mkdir(parents=True)
-        write_text(new / ADAPTERS / name / LAST, last)
+    folders = (file.parent.name for file in before.path.glob(f"{ADAPTERS}/*/{LAST}"))
+    for name in {*filter(NAME.fullmatch, folders), *before.names()}:
+        (new / ADAPTERS / name).mkdir(parents=True, exist_ok=True)
+        write_pointer(new / ADAPTERS / name / LAST, _last(before, name))
+
+
+def _last(before: AdapterSetFolder, name: str) -> int:
+    """As far as it can be known."""
+    try:
+        return before.last(name)
+    except AdapterError:  # damaged
+        return max(before.versions(name), default=1)
 
 
 def _unfit(before: AdapterSetFolder, after: AdapterSetFolder, name: str) -> Iterator[str]:

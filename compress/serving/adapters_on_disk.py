@@ -1,8 +1,9 @@
 """What a set folder has of one adapter, as it stands on disk now; holds facts alone, no weights.
 
 The folder is the user's own: `compress adapters` adds, promotes and removes while it is served. So an adapter is looked
-at again when what is known of it is older than half a second, and a manifest is read when it is first asked for. A
-version that was removed stays known while it is held in a slot, and so answers on.
+at again when what is known of it is older than half a second: its folder and its pointer are asked whether they changed
+(`marks`) and read only if so. A manifest is read when it is first asked for. A version that was removed stays known
+while it is held in a slot, and so answers on.
 """
 
 import time
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import Protocol
 
 from compress.adapters.delta import DeltaFacts
+from compress.adapters.set_folder import LATEST
 from compress.errors import AdapterError
 from compress.serving.backend import ModelFacts
+from compress.serving.marks import Marks, at_rest, marks_of
 from compress.serving.rows import Key
 
 REFRESH_S = 0.5
@@ -31,8 +34,24 @@ class Versions(Protocol):
     def latest(self, name: str) -> int:
         """Raises: AdapterError when nothing says so."""
 
+    def home(self, name: str) -> Path:
+        """Where its versions and its pointer are, if it is there."""
+
     def folder(self, name: str, version: int) -> Path:
         """Where a version is. Raises: AdapterError when it is not there."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an adapter's folder held when it was read."""
+
+    versions: frozenset[int] = frozenset()
+    latest: int = 0
+    """What the pointer says; 0: nothing usable."""
+    problem: str = ""
+    """Why the folder cannot be read; then there are no versions."""
+    marks: Marks | None = None
+    """Of the folder and the pointer: while they stay the same, so does the rest. None: it is to be read again."""
 
 
 @dataclass
@@ -47,6 +66,7 @@ class OneAdapter:
     """Of the versions that were asked for and can be used."""
     problem: str = ""
     """Why its folder cannot be read; then there are no versions, but those that are held."""
+    seen: Seen = Seen()
 
 
 class AdaptersOnDisk:
@@ -57,7 +77,9 @@ class AdaptersOnDisk:
         read_facts: of a version's folder; raises AdapterError.
         is_held: whether an adapter is in a slot.
         refresh_s: how old what is known of an adapter may be.
+        said: a problem as clients may read it.
         clock: seconds.
+        now_ns: the time of the day, of which the marks of files are.
     """
 
     def __init__(
@@ -67,10 +89,12 @@ class AdaptersOnDisk:
         read_facts: Callable[[Path], DeltaFacts],
         is_held: Callable[[Key], bool],
         refresh_s: float = REFRESH_S,
+        said: Callable[[Exception], str] = str,
         clock: Callable[[], float] = time.monotonic,
+        now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._folder, self._read_facts, self._is_held = folder, read_facts, is_held
-        self._refresh_s, self._clock = refresh_s, clock
+        self._refresh_s, self._said, self._clock, self._now_ns = refresh_s, said, clock, now_ns
         self._known: dict[str, OneAdapter] = {}
 
     def names(self) -> set[str]:
@@ -86,13 +110,15 @@ class AdaptersOnDisk:
         known, now = self._known.get(name, OneAdapter()), self._clock()
         if now - known.read_at < self._refresh_s:
             return known
-        on_disk, problem = self._versions(name)
-        facts = {version: each for version, each in known.facts.items() if self._stays(each, version in on_disk)}
-        versions = tuple(sorted({*on_disk, *facts}))
+        home = self._folder.home(name)
+        seen = self._see(name, home, known.seen)
+        facts = {version: each for version, each in known.facts.items() if self._stays(each, home, seen)}
+        versions = tuple(sorted({*seen.versions, *facts}))
         if not versions:
             self._known.pop(name, None)
-            return OneAdapter(problem=problem)
-        self._known[name] = OneAdapter(versions, self._latest(name, known, versions), now, facts, problem)
+            return OneAdapter(problem=seen.problem)
+        latest = _first_there((seen.latest, known.latest), versions)
+        self._known[name] = OneAdapter(versions, latest, now, facts, seen.problem, seen)
         return self._known[name]
 
     def facts(self, name: str, version: int) -> ModelFacts:
@@ -103,39 +129,39 @@ class AdaptersOnDisk:
             known[version] = facts
         return facts
 
-    def _stays(self, facts: ModelFacts, on_disk: bool) -> bool:  # noqa: FBT001
-        if on_disk:
-            return facts.stamp == self._stamp(facts.name, facts.version)
+    def _stays(self, facts: ModelFacts, home: Path, seen: Seen) -> bool:
+        if facts.version in seen.versions:
+            return facts.stamp == stamp_of(home / str(facts.version))
         return self._is_held((facts.name, facts.version, facts.stamp))
 
-    def _latest(self, name: str, known: OneAdapter, versions: tuple[int, ...]) -> int:
-        """What the pointer says, or the one before, or the highest: the first that is there."""
+    def _see(self, name: str, home: Path, before: Seen) -> Seen:
+        """What the folder holds; `before` where nothing changed. Read again also when reading it failed."""
+        now = self._now_ns()
+        marks = marks_of(home, home / LATEST)  # before reading: what comes meanwhile has other ones
+        if marks == before.marks:
+            return before
         try:
-            said = self._folder.latest(name)
+            versions = frozenset(self._folder.versions(name))
+        except AdapterError as error:
+            return Seen(problem=self._said(error))
+        try:
+            latest = self._folder.latest(name)
         except AdapterError:
-            said = 0  # removed, or no pointer yet: the adapter is not lost for that
-        return next((each for each in (said, known.latest) if each in versions), versions[-1])
+            return Seen(versions)  # removed, or no pointer yet: the adapter is not lost for that
+        return Seen(versions, latest, marks=marks if at_rest(marks, now_ns=now) else None)
 
     def _read(self, name: str, version: int) -> ModelFacts:
-        stamp = self._stamp(name, version)
+        stamp = stamp_of(self._folder.home(name) / str(version))
         try:
             said = self._read_facts(self._folder.folder(name, version))
         except AdapterError as error:
-            return unavailable(name, version, str(error))
+            return unavailable(name, version, self._said(error))
         return ModelFacts(name, version, (), version, said.task, said.labels, said.max_length, stamp=stamp)
 
-    def _versions(self, name: str) -> tuple[set[int], str]:
-        """And why there are none, when the folder cannot be read."""
-        try:
-            return set(self._folder.versions(name)), ""
-        except AdapterError as error:
-            return set(), str(error)
 
-    def _stamp(self, name: str, version: int) -> int:
-        try:
-            return stamp_of(self._folder.folder(name, version))
-        except AdapterError:
-            return 0
+def _first_there(wanted: Sequence[int], versions: tuple[int, ...]) -> int:
+    """What the pointer says, or said before, or the highest."""
+    return next((each for each in wanted if each in versions), versions[-1])
 
 
 def unavailable(name: str, version: int, reason: str) -> ModelFacts:

@@ -54,7 +54,8 @@ def make_app(
         redirect_slashes=False, exception_handlers=handlers(),
     )  # fmt: skip
     _add_texts(api, asking)
-    _add_protocol(api, asking, control)
+    _add_server(api, asking, control)
+    _add_models(api, asking)
     _add_repository(api, asking, control)
     _add_metrics(api, metrics)
     _add_pages(api, backend)
@@ -75,23 +76,27 @@ def _add_texts(api: FastAPI, asking: Asking) -> None:
         return await list_models(asking.backend)
 
 
-def _add_protocol(api: FastAPI, asking: Asking, control: Control) -> None:
+def _add_server(api: FastAPI, asking: Asking, control: Control) -> None:
     @api.get("/v2")
     async def get_server(_: Request) -> Response:
         """Say what this server is and which extensions it has."""
         return protocol_v2.server_metadata(repository_control=control.enabled)
 
-    @api.get("/v2/health/live")
     async def get_live(_: Request) -> Response:
-        """Answer 200 while the process lives."""
+        """Answer 200 while the process lives, 503 when only a restart helps."""
+        asking.backend.check_alive()
         return json_response({"live": True})
 
-    @api.get("/v2/health/ready", responses=problems(503))
     async def get_ready(_: Request) -> Response:
         """Answer 200 while requests are taken, 503 once the server is about to stop."""
-        asking.admission.check()
+        asking.check_ready()
         return json_response({"ready": True})
 
+    _add_health(api, "/v2/health/live", get_live, 503)
+    _add_health(api, "/v2/health/ready", get_ready, 503)
+
+
+def _add_models(api: FastAPI, asking: Asking) -> None:
     async def get_model(request: Request) -> Response:
         """Say which tensors a model takes and gives."""
         return protocol_v2.model_metadata(asking, request)
@@ -106,9 +111,15 @@ def _add_protocol(api: FastAPI, asking: Asking, control: Control) -> None:
 
     for path in MODEL:
         api.get(path, responses=problems(404))(get_model)
-        api.get(f"{path}/ready", responses=problems(404, 503))(get_model_ready)
+        _add_health(api, f"{path}/ready", get_model_ready, 404, 503)
         wanted = body(InferRequest, INFER_EXAMPLE)
         api.post(f"{path}/infer", responses=problems(*ASKING), openapi_extra=wanted)(post_infer)
+
+
+def _add_health(api: FastAPI, path: str, endpoint: Endpoint, *refusals: int) -> None:
+    """HEAD too, which many who only look at the status ask with."""
+    api.get(path, responses=problems(*refusals))(endpoint)
+    api.head(path, include_in_schema=False)(endpoint)
 
 
 def _add_repository(api: FastAPI, asking: Asking, control: Control) -> None:

@@ -39,6 +39,11 @@ class Asking:
         self._reader = BodyReader(limits)
         self._encoders = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encoding")
 
+    def check_ready(self) -> None:
+        """Raises: Draining, Broken when no request is answered."""
+        self.admission.check()
+        self.backend.check_alive()
+
     async def body(self, request: Request) -> bytes:
         """The body of a request that is taken. Raises: Draining, Problem."""
         self.admission.check()

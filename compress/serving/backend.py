@@ -13,6 +13,7 @@ from compress.inference.text_encoder import Text
 from compress.serving.failures import (
     AnswerFailed,
     BadRow,
+    Broken,
     DeadlineExceeded,
     Draining,
     ModelUnavailable,
@@ -25,9 +26,9 @@ from compress.serving.failures import (
 from compress.task import Task
 
 __all__ = [
-    "BATCH_ROWS", "AnswerFailed", "Backend", "BadRow", "DeadlineExceeded", "Draining", "ModelFacts", "ModelUnavailable",
-    "OutOfSpace", "PairIds", "QueueFull", "ServingError", "State", "Statistics", "Text", "UnknownModel",
-    "UnknownVersion",
+    "BATCH_ROWS", "AnswerFailed", "Backend", "BadRow", "Broken", "DeadlineExceeded", "Draining", "ModelFacts",
+    "ModelUnavailable", "OutOfSpace", "PairIds", "QueueFull", "ServingError", "State", "Statistics", "Text",
+    "UnknownModel", "UnknownVersion",
 ]  # fmt: skip
 
 State = Literal["READY", "UNAVAILABLE"]
@@ -133,11 +134,12 @@ class Backend(Protocol):
         Raises:
             QueueFull: has `retry_after_s`.
             Draining: no more requests are taken.
+            Broken: as `check_alive` says.
             BadRow: ids that the model does not know, none, or too many.
             ModelUnavailable: the facts say so.
 
-        The future fails with DeadlineExceeded, UnknownVersion, ModelUnavailable, OutOfSpace or AnswerFailed. A future
-        that is cancelled before its rows run costs nothing.
+        The future fails with DeadlineExceeded, UnknownVersion, ModelUnavailable, OutOfSpace, AnswerFailed or Broken. A
+        future that is cancelled before its rows run costs nothing.
         """
 
     def load(self, name: str, version: int | None = None) -> None:
@@ -148,6 +150,9 @@ class Backend(Protocol):
 
     def unload(self, name: str) -> None:
         """Answer no more requests for `name` until it is loaded. Raises: UnknownModel."""
+
+    def check_alive(self) -> None:
+        """Raises: Broken when nothing will be answered until the process is started again."""
 
     def statistics(self) -> Statistics:
         """Counters and gauges."""

@@ -100,6 +100,10 @@ class BundleBackend:
             reason = f"'{name}' was unloaded: load it again to have it answer."
             self._facts = replace(self._facts, state="UNAVAILABLE", reason=reason)
 
+    def check_alive(self) -> None:
+        """As `Backend`."""
+        self._engine.check_alive()
+
     def statistics(self) -> Statistics:
         """As `Backend`."""
         return Statistics(

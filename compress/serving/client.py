@@ -1,8 +1,4 @@
-"""A client for `compress serve`, with the standard library alone: this file can be copied anywhere.
-
-client = Client("http://127.0.0.1:8080")
-client.classify(["Shares fell sharply on Monday."], adapter="news")["labels"]
-"""
+"""A client for `compress serve`, with the standard library alone: this file can be copied anywhere."""
 
 import json
 import urllib.error
@@ -19,7 +15,7 @@ class ServerProblem(Exception):  # noqa: N818
 
 
 class Client:
-    """Talks to the server at `url`; `timeout` in seconds."""
+    """`Client("http://127.0.0.1:8080").classify(["A text."], adapter="news")["labels"]`; `timeout` in seconds."""
 
     def __init__(self, url: str, *, timeout: float = 30) -> None:
         self._url, self._timeout = url.rstrip("/"), timeout

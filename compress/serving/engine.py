@@ -8,15 +8,23 @@ import threading
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 
 from compress.inference.predictor import Array
-from compress.serving.backend import BATCH_ROWS, AnswerFailed, DeadlineExceeded, Draining, QueueFull, ServingError
+from compress.serving.backend import (
+    BATCH_ROWS,
+    AnswerFailed,
+    Broken,
+    DeadlineExceeded,
+    Draining,
+    QueueFull,
+    ServingError,
+)
 from compress.serving.batching import choose
 from compress.serving.rows import Row
 from compress.serving.runner import Outcome, Runner, run_apart
+from compress.serving.waiting import Request, Waiting
 
 LONGEST_BATCH_S = 30.0
 """How long `stop` waits for the batch that is running."""
@@ -36,40 +44,6 @@ class Counts:
     expired: int = 0
     failed: int = 0
     busy_seconds: float = 0.0
-
-
-@dataclass(eq=False)
-class _Request:
-    """What one call of `submit` waits for."""
-
-    answers: list[Array | None]
-    deadline: float
-    left: int
-    future: Future[list[Array]] = field(default_factory=Future)
-
-    def take(self, position: int, outcome: Outcome) -> None:
-        """The first error is the request's; the last row completes it."""
-        if isinstance(outcome, ServingError):
-            self.fail(outcome)
-            return
-        self.answers[position] = outcome
-        self.left -= 1
-        if not self.left:
-            with suppress(InvalidStateError):  # failed, or cancelled by whoever waited
-                self.future.set_result([answer for answer in self.answers if answer is not None])
-
-    def fail(self, error: ServingError) -> None:
-        with suppress(InvalidStateError):
-            self.future.set_exception(error)
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """One row of a request."""
-
-    row: Row
-    request: _Request
-    position: int
 
 
 class Engine:
@@ -95,27 +69,34 @@ class Engine:
         self._runner, self._clock = runner, clock
         self._max_tokens, self._max_adapters, self.queue = max_batch_tokens, max_adapters, queue
         self._changed = threading.Condition()
-        self._rows: list[_Waiting] = []
-        self._running, self._taking, self._stopped = False, True, False
+        self._rows: list[Waiting] = []
+        self._batch: list[Waiting] = []
+        self._running, self._taking, self._stopped, self._dead = False, True, False, False
         self._counts = Counts()
         self._worker = threading.Thread(target=self._work, name="engine", daemon=True)
         self._worker.start()
 
     def submit(self, rows: Sequence[Row], *, deadline: float) -> Future[list[Array]]:
-        """Logits of each row in their order; fails with the first row's error. Raises: QueueFull, Draining."""
-        request = _Request([None] * len(rows), deadline, len(rows))
+        """Logits of each row in their order; fails with the first row's error. Raises: QueueFull, Draining, Broken."""
+        request = Request([None] * len(rows), deadline, len(rows))
         with self._changed:
+            self.check_alive()
             if not self._taking:
                 raise Draining
             if len(self._rows) + len(rows) > self.queue:
                 raise QueueFull(
                     waiting=len(self._rows), rows=len(rows), queue=self.queue, retry_after_s=self._retry_after_s()
                 )
-            self._rows += [_Waiting(row, request, position) for position, row in enumerate(rows)]
+            self._rows += [Waiting(row, request, position) for position, row in enumerate(rows)]
             self._changed.notify_all()
         if not rows:
             request.future.set_result([])
         return request.future
+
+    def check_alive(self) -> None:
+        """Raises: Broken when the worker has died: nobody else answers."""
+        if self._dead:
+            raise Broken
 
     @property
     def waiting(self) -> int:
@@ -144,17 +125,32 @@ class Engine:
         self._worker.join(LONGEST_BATCH_S)
 
     def _work(self) -> None:
-        while not self._stopped:
-            expired, batch = self._next()
-            for each in expired:
-                each.request.fail(DeadlineExceeded())
-            if batch:
-                self._answer(batch)
-            with self._changed:
-                self._running = False
-                self._changed.notify_all()
+        try:
+            while not self._stopped:
+                self._turn()
+        finally:  # also after a mistake of ours, of which the thread's traceback tells
+            self._end()
 
-    def _next(self) -> tuple[list[_Waiting], list[_Waiting]]:
+    def _turn(self) -> None:
+        expired, self._batch = self._next()
+        for each in expired:
+            each.request.fail(DeadlineExceeded())
+        if self._batch:
+            self._answer(self._batch)
+        with self._changed:
+            self._running = False
+            self._changed.notify_all()
+
+    def _end(self) -> None:
+        """Leave nobody waiting for a thread that is no more."""
+        with self._changed:
+            self._dead, self._running = not self._stopped, False
+            left, self._rows = [*self._batch, *self._rows], []
+            self._changed.notify_all()
+        for each in left:
+            each.request.fail(Broken())
+
+    def _next(self) -> tuple[list[Waiting], list[Waiting]]:
         """Rows that are too late, and rows to run now; waits for one, or for the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._rows or self._stopped)
@@ -166,7 +162,7 @@ class Engine:
             self._counts = replace(self._counts, expired=self._counts.expired + len(expired))
             return expired, batch
 
-    def _split(self, rows: list[_Waiting]) -> tuple[list[_Waiting], list[_Waiting]]:
+    def _split(self, rows: list[Waiting]) -> tuple[list[Waiting], list[Waiting]]:
         if not rows:
             return [], []
         lengths, adapters = [len(each.row.ids) for each in rows], [each.row.key for each in rows]
@@ -174,7 +170,7 @@ class Engine:
         together = set(chosen)
         return [rows[at] for at in chosen], [each for at, each in enumerate(rows) if at not in together]
 
-    def _answer(self, batch: list[_Waiting]) -> None:
+    def _answer(self, batch: list[Waiting]) -> None:
         started = time.perf_counter()
         outcomes = self._outcomes([each.row for each in batch])
         self._count(batch, outcomes, time.perf_counter() - started)
@@ -186,9 +182,10 @@ class Engine:
             return run_apart(self._runner, rows)
         except Exception as error:  # a mistake of ours must not leave everybody waiting for a dead thread
             log.exception("a batch of %d rows failed", len(rows))
-            return [AnswerFailed(f"the batch failed: {type(error).__name__}: {error}") for _ in rows]
+            message = f"the batch failed ({type(error).__name__}): the server's log says why."
+            return [AnswerFailed(message) for _ in rows]
 
-    def _count(self, batch: list[_Waiting], outcomes: list[Outcome], seconds: float) -> None:
+    def _count(self, batch: list[Waiting], outcomes: list[Outcome], seconds: float) -> None:
         lengths = [len(each.row.ids) for each in batch]
         failed = sum(isinstance(outcome, ServingError) for outcome in outcomes)
         now = self._counts

@@ -11,7 +11,8 @@ ServingError                     `code` is a word for programs, the message a se
 ├── Draining                     the server is about to stop
 ├── DeadlineExceeded             the answer would have come too late
 ├── OutOfSpace                   no room, on disk or in memory, to load the adapter
-└── AnswerFailed                 the runtime failed, or the answer was not a number
+├── AnswerFailed                 the runtime failed, or the answer was not a number
+└── Broken                       nothing is answered any more: only a restart helps
 """
 
 from collections.abc import Sequence
@@ -100,3 +101,12 @@ class AnswerFailed(ServingError):  # noqa: N818
     """The runtime failed, or the answer was not a number."""
 
     code = "answer_failed"
+
+
+class Broken(ServingError):  # noqa: N818
+    """What answers has died."""
+
+    code = "broken"
+
+    def __init__(self) -> None:
+        super().__init__("the server answers nothing any more, its log says why: it has to be started again.")

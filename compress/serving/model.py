@@ -14,6 +14,7 @@ from compress.inference.classifier import Prediction, answer
 from compress.inference.predictor import Array, Batch
 from compress.inference.text_encoder import CONFIG, TOKENIZER, Text, TextEncoder, Tokens, read_json
 from compress.serving.backend import BadRow, ModelFacts, ModelUnavailable, PairIds
+from compress.serving.reasons import Reasons
 from compress.serving.rows import Row, rows_for
 
 LENGTHS_KEPT = 8
@@ -31,7 +32,7 @@ class Encoders:
     """
 
     def __init__(self, folder: Path, *, max_length: int) -> None:
-        self._folder = folder
+        self._folder, self._reasons = folder, Reasons(folder)
         self._longest = TextEncoder.load(folder, max_length=max_length)
         self._others: OrderedDict[int, TextEncoder] = OrderedDict()
         self._lock = threading.Lock()
@@ -73,7 +74,8 @@ class Encoders:
         try:
             return TextEncoder.load(self._folder, max_length=max_length)
         except ConfigurationError as error:
-            raise ModelUnavailable(f"the tokenizer was changed while it was served: {error}") from error
+            said = self._reasons.said(error)
+            raise ModelUnavailable(f"the tokenizer was changed while it was served: {said}") from error
 
 
 def prediction(facts: ModelFacts, logits: Array) -> Prediction:

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from compress.serving.failures import (
     AnswerFailed,
     BadRow,
+    Broken,
     DeadlineExceeded,
     Draining,
     ModelUnavailable,
@@ -42,6 +43,7 @@ STATUSES: Mapping[type[ServingError], int] = {
     DeadlineExceeded: 504,
     OutOfSpace: 507,
     AnswerFailed: 500,
+    Broken: 503,
 }
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 LONGEST_PLACE = 200

@@ -52,7 +52,7 @@ def model_metadata(asking: Asking, request: Request) -> Response:
 def model_ready(asking: Asking, request: Request) -> Response:
     """`GET /v2/models/{name}/ready`."""
     facts = find(asking, request)
-    asking.admission.check()
+    asking.check_ready()
     check_available(facts)
     return json_response({"name": facts.name, "ready": True})
 

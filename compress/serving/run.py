@@ -65,18 +65,11 @@ def serve(open_backend: Callable[[], Backend], options: ServeOptions, *, say: Ca
     """
     check_control(options)
     _exit_quietly_on_sigterm()
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    _log_to_standard_error()
     with bind(options.host, options.port) as listening:
         backend = open_backend()
         try:
-            server = make_server(backend, options, say=say)
-            gc.collect()
-            gc.freeze()  # models and routes stay: looking through them again would only cost time
-            listening.listen(BACKLOG)  # whoever reads the next line may connect at once
-            say(f"ready: {backend.title} ({backend.kind}) at {address(listening)}")
-            server.run(sockets=[listening])
+            _run(make_server(backend, options, say=say), listening, say=say)
         finally:
             backend.stop()
 
@@ -103,7 +96,7 @@ class Server(uvicorn.Server):
 
     Args:
         config: uvicorn's.
-        backend: drained when no request is in flight any more.
+        backend: what is served; drained when no request is in flight any more.
         admission: closed when the server is to stop.
         drain_seconds: how long what was begun may take.
         say: told that it stops.
@@ -115,7 +108,7 @@ class Server(uvicorn.Server):
     ) -> None:  # fmt: skip
         super().__init__(config)
         self._backend, self._admission, self._say = backend, admission, say
-        self._drain_seconds = drain_seconds
+        self.what, self._drain_seconds = f"{backend.title} ({backend.kind})", drain_seconds
         self._stopping: asyncio.Task[None] | None = None
 
     @contextmanager
@@ -148,6 +141,14 @@ class Server(uvicorn.Server):
             logger.error("requests that were cut off after %g s: %d", self._drain_seconds, self._admission.in_flight)
         await asyncio.to_thread(self._backend.drain, max(0.0, deadline - time.monotonic()))
         self.should_exit = True
+
+
+def _run(server: Server, listening: socket.socket, *, say: Callable[[str], None]) -> None:
+    gc.collect()
+    gc.freeze()  # models and routes stay: looking through them again would only cost time
+    listening.listen(BACKLOG)  # whoever reads the next line may connect at once
+    say(f"ready: {server.what} at {address(listening)}")
+    server.run(sockets=[listening])
 
 
 def check_control(options: ServeOptions) -> None:
@@ -191,6 +192,11 @@ def _resolved(
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)  # type: ignore[return-value]
     except (OSError, UnicodeError) as error:  # UnicodeError: no name can be that long
         raise ConfigurationError(f"--host {host[:80]!r} is no address: {error}.") from error
+
+
+def _log_to_standard_error() -> None:
+    said = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=said)
 
 
 def _exit_quietly_on_sigterm() -> None:

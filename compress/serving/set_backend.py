@@ -35,6 +35,7 @@ from compress.serving.backend import (
 from compress.serving.batch_mates import depends_on_batch
 from compress.serving.engine import Engine
 from compress.serving.model import Encoders, check_available
+from compress.serving.reasons import Reasons
 from compress.serving.registry import BASE_KEY, Registry
 from compress.serving.rows import Key, Row
 from compress.serving.runner import Session, SetRunner
@@ -89,14 +90,16 @@ class SetBackend:
         queue: int = 256,
         refresh_s: float = REFRESH_S,
     ) -> None:
-        self._folder = AdapterSetFolder(path)
+        self._folder, self._reasons = AdapterSetFolder(path), Reasons(path)
         self._set_file = self._folder.set_file
         self.title = self._set_file.title
         self._encoders = Encoders(path / "base", max_length=self._set_file.max_length)
         slots = self._set_file.slots if slots is None else slots
         tables = Tables(self._set_file, slots, zero=read_zero(path, self._set_file))
         self._slots = Slots(tables.slots, load=self._read, write=tables.write, fixed={BASE_KEY: 0})
-        adapters = AdaptersOnDisk(self._folder, read_facts=read_facts, is_held=self._slots.has, refresh_s=refresh_s)
+        adapters = AdaptersOnDisk(
+            self._folder, read_facts=read_facts, is_held=self._slots.has, refresh_s=refresh_s, said=self._reasons.said
+        )
         self._registry = Registry(adapters, own_head=self._set_file.own_head)
         alone = self._depends_on_batch(session, tables)
         self._engine = Engine(
@@ -136,6 +139,10 @@ class SetBackend:
         """As `Backend`; its slot is given up when another adapter needs it."""
         self._registry.unload(name)
 
+    def check_alive(self) -> None:
+        """As `Backend`."""
+        self._engine.check_alive()
+
     def statistics(self) -> Statistics:
         """As `Backend`."""
         return Statistics(
@@ -161,7 +168,7 @@ class SetBackend:
         name, version, stamp = key
         try:
             folder = self._folder.folder(name, version)
-            packed = pack(read_delta(folder), self._set_file)
+            packed = pack(read_delta(folder, largest=self._set_file.delta_bytes), self._set_file)
         except (AdapterError, MemoryError) as error:
             raise self._why_not(name, version, error) from error
         if stamp != stamp_of(folder):
@@ -173,9 +180,10 @@ class SetBackend:
             known = self._folder.versions(name)
             if version not in known:
                 return UnknownVersion(name, version, known=known)
+        said = self._reasons.said(error)
         if isinstance(error, MemoryError) or getattr(error.__cause__, "errno", None) in FULL:
-            return OutOfSpace(f"there is no room to load '{name}' version {version}: {error}")
-        return ModelUnavailable(f"'{name}' version {version} cannot be loaded: {error}")
+            return OutOfSpace(f"there is no room to load '{name}' version {version}: {said}")
+        return ModelUnavailable(f"'{name}' version {version} cannot be loaded: {said}")
 
     def _depends_on_batch(self, session: Session, tables: Tables) -> bool:
         """Asked with a head drawn at random, because slots are empty at the start; also warms the session up."""

@@ -78,6 +78,7 @@ class AdapterSet(Step):
         Raises: AdapterError when a delta cannot be part of the set; ExportError when the graph has no place for it.
         """
         from compress.steps.adapters.base import check_one_base, prepared_base
+        from compress.steps.adapters.describing import set_manifest
         from compress.steps.adapters.limits import limits_of
         from compress.steps.adapters.making import make_set, proof_texts
         from compress.steps.adapters.proving import prove
@@ -89,9 +90,10 @@ class AdapterSet(Step):
         texts = {name: proof_texts(workspace.dataset_of(delta).path) for name, delta in deltas.items()}
         first, *_ = texts.values()
         with prepared_base(base, list(deltas.values()), workspace, scheme=self.scheme, texts=first) as found:
-            made = make_set(
+            set_file = make_set(
                 found, deltas, workspace.out, limits=limits, texts=first, slots=self.slots, ort_lora=self.ort_lora
             )
         proof = prove(workspace.out, deltas, texts, workspace, is_float=found.scheme is None, ort_lora=self.ort_lora)
-        made.manifest(step=self.step, deltas=deltas, proof=proof).write(workspace.out)
+        manifest = set_manifest(found, set_file, deltas, needs=limits.needs, step=self.step, proof=proof)
+        manifest.write(workspace.out)
         return artifacts.AdapterSet(workspace.out, "")

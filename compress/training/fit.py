@@ -86,8 +86,7 @@ def fit(
         _run(trainer, together, watch.best, plan)
     majority = majority_of(targets, None if validation is None else _targets(validation), task=task)
     report = _report(trainer.state, watch, plan, trainable=trainable, majority=majority.share)
-    warning = no_better(watch.best.figures, majority, task=task) if watch.best.figures else None
-    if warning is not None:
+    if watch.best.figures and (warning := no_better(watch.best.figures, majority, task=task)):
         report.warnings.append(warning)
         progress.warn(f"{description}: {warning}")
     return report

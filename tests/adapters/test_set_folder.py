@@ -4,11 +4,13 @@ import json
 import os
 import re
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from compress.adapters.listing import listed
+from compress.adapters.lock import one_writer
 from compress.adapters.peft_folder import DELTA_FILES
 from compress.adapters.set_folder import AdapterSetFolder
 from compress.errors import AdapterError
@@ -215,12 +217,52 @@ def test_a_pointer_that_says_nonsense_is_a_message(folder, delta, text):
     assert folder.latest("news") == 1
 
 
+@pytest.mark.parametrize("text", ["", "two", "\xff"])
+def test_a_damaged_last_number_says_what_to_write(folder, delta, text):
+    for _ in range(2):
+        folder.add("news", delta)
+    last = folder.path / "adapters/news/.last"
+    last.write_bytes(text.encode("latin-1"))
+    before = files(folder)
+    advice = "Write the highest number that a version of news ever had into that file: 2, or more."
+    with pytest.raises(AdapterError, match=rf"\.last: .* is not a version of an adapter.* {re.escape(advice)}$"):
+        folder.add("news", delta)
+    assert files(folder) == before
+    last.write_text("5\n")
+    assert folder.add("news", delta) == 6
+
+
+def test_a_writer_that_waited_while_a_run_put_another_set_there_goes_by_that_one(folder, delta, tmp_path):
+    folder.add("news", delta)
+    home, refused = folder.path, []
+
+    def add() -> None:
+        for name, given in (("narrow", tiny_delta(tmp_path / "narrow", rank=1)), ("wide", delta)):
+            try:
+                folder.add(name, given)
+            except AdapterError as error:
+                refused.append(str(error))
+
+    thread = threading.Thread(target=add)
+    with one_writer(home / "adapters"):
+        thread.start()
+        time.sleep(0.2)
+        home.rename(tmp_path / "kept")
+        (tiny_set(home, max_rank=1) / "adapters").mkdir()
+    thread.join(30)
+    assert AdapterSetFolder(home).names() == ("narrow",)
+    assert AdapterSetFolder(tmp_path / "kept").names() == ("news",)
+    (message,) = refused
+    assert "has rank 2, this set takes up to 1" in message
+
+
 def test_what_else_lies_there_is_no_adapter(folder, delta):
     folder.add("news", delta)
     adapters = folder.path / "adapters"
     (adapters / "notes.txt").write_text("")
     (adapters / "empty").mkdir()
     (adapters / ".hidden" / "1").mkdir(parents=True)
+    (adapters / "a..b" / "1").mkdir(parents=True)
     (adapters / "news" / "01").mkdir()
     (adapters / "news" / "2").write_text("")
     assert folder.names() == ("news",)
@@ -264,3 +306,7 @@ def test_an_adapter_whose_folder_cannot_be_read_is_named_and_its_versions_say_wh
     assert folder.names() == ("news", "sentiment")
     with pytest.raises(AdapterError, match=r"news cannot be read: Permission denied\."):
         folder.versions("news")
+    damaged, whole = listed(folder)
+    assert (damaged["name"], damaged["versions"], damaged["size_mb"], damaged["latest"]) == ("news", [], 0.0, None)
+    assert damaged["problem"].endswith("news cannot be read: Permission denied.")
+    assert (whole["name"], whole["versions"], whole["problem"]) == ("sentiment", [1], None)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from compress.adapters.peft_folder import read_delta
+from compress.adapters.peft_folder import _is_saved, read_delta
 from compress.errors import AdapterError
 from tests.adapters.hand_made import QUERY, VALUE, tiny_delta, tiny_tensors
 
@@ -58,6 +58,29 @@ def refused(folder: Path) -> str:
 )
 def test_a_configuration_that_is_not_plain_lora_is_refused(tmp_path, config, message):
     assert message in refused(tiny_delta(tmp_path, config=config))
+
+
+def test_patterns_that_would_take_long_with_so_many_layers_are_refused_before_they_are_matched(tmp_path):
+    deep = ".".join(["layer"] * 80)
+    tensors = {f"base_model.model.{deep}.{number}.lora_A.weight": np.ones((2, 2), np.float32) for number in range(50)}
+    tensors |= {name.replace("lora_A", "lora_B"): values for name, values in tensors.items()}
+    config = {"rank_pattern": {"layer.*layer.*" + "layer." * 20 + "x": 2}}
+    message = refused(tiny_delta(tmp_path, tensors=tensors, config=config))
+    assert "adapter_config.json: rank_pattern: 1 patterns may take too long to match with 50 layers" in message
+
+
+@pytest.mark.parametrize(
+    ("saved", "is_saved"),
+    [
+        ("classifier", True),
+        ("dense", True),
+        ("classifier.dense", True),
+        ("lassifier", False),
+        ("classifier.den", False),
+    ],
+)
+def test_what_is_saved_goes_by_whole_parts_of_names(saved, is_saved):
+    assert _is_saved("bert.classifier.dense", (saved,)) is is_saved
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", "[" * 100_000, '"LORA"', "\xff\xfe"])

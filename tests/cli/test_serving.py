@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tritonclient.http import InferenceServerClient, InferInput
+from typer.testing import CliRunner
 
+from compress.cli import app
 from compress.exporting.folder import write_bundle
 from compress.inference.classifier import answer, load_bundle
 from compress.serving.client import Client, ServerProblem
@@ -103,6 +105,14 @@ def test_load_and_unload_take_the_token_of_the_environment(made):
         assert request(port, "GET", "/v2/models/news/ready")[0] == 503
         assert request(port, "POST", UNLOAD.replace("unload", "load"), headers=bearer)[0] == 200
         assert request(port, "GET", "/v2/models/news/ready")[0] == 200
+
+
+@pytest.mark.parametrize("option", ["--drain-seconds", "--deadline-ms"])
+@pytest.mark.parametrize("value", ["inf", "nan", "-inf"])
+def test_a_time_without_end_is_refused(option, value):
+    asked = CliRunner().invoke(app, ["serve", ".", f"{option}={value}"])
+    assert asked.exit_code == 2, asked.output
+    assert option in asked.output
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,14 @@ def test_the_number_of_an_adapter_that_was_removed_is_not_given_again(runs, stor
     assert opened(runs).add("mine", tiny_delta(tmp_path / "other", seed=8)) == 2
 
 
+def test_a_last_number_that_was_damaged_stops_no_run(runs, store, tmp_path):
+    publish_set(store(news=1), runs, Silent())
+    opened(runs).add("news", tiny_delta(tmp_path / "better", seed=8))
+    (runs / "set/adapters/news/.last").write_bytes(b"\xff")
+    publish_set(store(graph="int8", news=2), runs, Silent())
+    assert opened(runs).versions("news") == (1, 2, 3)
+
+
 def test_of_an_adapter_that_fits_in_part_all_stays_behind_and_that_is_said(runs, store, tmp_path):
     publish_set(store(news=1), runs, Silent())
     opened(runs).add("mine", tiny_delta(tmp_path / "wide", seed=7))

@@ -49,8 +49,13 @@ def pruned(
     return model, found, progress
 
 
-def test_the_weights_are_really_zero_and_the_model_still_learns(tmp_path: Path) -> None:
-    model, found, _ = pruned(tmp_path, 0.8)
+@pytest.fixture(scope="module")
+def at_80(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, dict[str, Any], Told]:
+    return pruned(tmp_path_factory.mktemp("at 80%"), 0.8)
+
+
+def test_the_weights_are_really_zero_and_the_model_still_learns(at_80: tuple[nn.Module, dict[str, Any], Told]) -> None:
+    model, found, _ = at_80
     for matrix in prunable_matrices(model).values():
         assert int((matrix == 0).sum()) == round(0.8 * matrix.numel())
     assert found["sparsity"] == pytest.approx(0.8, abs=1e-3)
@@ -80,8 +85,10 @@ def test_the_kept_state_is_one_of_the_final_sparsity(tmp_path: Path) -> None:
     assert found["least_sparsity"] == pytest.approx(0.97, abs=1e-3)
 
 
-def test_it_says_that_nothing_gets_faster_and_what_a_compressed_file_gains(tmp_path: Path) -> None:
-    _, found, progress = pruned(tmp_path, 0.8)
+def test_it_says_that_nothing_gets_faster_and_what_a_compressed_file_gains(
+    at_80: tuple[nn.Module, dict[str, Any], Told],
+) -> None:
+    _, found, progress = at_80
     (said,) = progress.said
     assert said.startswith("sparse: 80.0% of ")
     assert "no faster" in said

@@ -5,11 +5,9 @@ from onnx import TensorProto, numpy_helper
 
 from compress.errors import QuantizationError
 from compress.exporting.nodes import count_nodes, save_optimised
-from compress.exporting.onnx_graph import export_graph
-from compress.models.load import load_checkpoint
 from compress.quantization.dynamic import quantize_dynamic_int8
 from tests.quantization.answers import logits
-from tests.tiny import FAMILIES, tiny_checkpoint, tiny_onnx, tiny_texts
+from tests.tiny import FAMILIES, tiny_fused, tiny_onnx, tiny_texts
 
 LAYERS = 2
 INSIDE = 6 * LAYERS  # query, key, value, output, two of the feed-forward network
@@ -118,8 +116,5 @@ def test_weights_of_4_bits_need_products_per_token(tmp_path):
 
 
 def test_fused_attention_that_stays_float_is_an_error(tmp_path):
-    model = load_checkpoint(tiny_checkpoint(tmp_path))
-    source = tmp_path / "fused.onnx"
-    export_graph(model, source, inputs=["input_ids", "attention_mask", "token_type_ids"], fuse=True)
     with pytest.raises(QuantizationError, match=r"2 of the nodes .* stayed float: Attention with .*fuse: false"):
-        quantize_dynamic_int8(source, tmp_path / "int8.onnx")
+        quantize_dynamic_int8(tiny_fused(), tmp_path / "int8.onnx")

@@ -9,6 +9,7 @@ import numpy as np
 
 from compress.serving.backend import (
     BadRow,
+    Broken,
     DeadlineExceeded,
     Draining,
     ModelFacts,
@@ -39,6 +40,7 @@ class FakeBackend:
         self.served = {one.name: one for one in models or (NEWS, TOPICS, STARS)}
         self.kind, self.seconds = kind, seconds
         self.submitted, self.failure, self.draining, self.stopped = [], None, False, False
+        self.broken = False
 
     def models(self):
         return [self.served[name] for name in sorted(self.served)]
@@ -87,6 +89,10 @@ class FakeBackend:
 
     def unload(self, name):
         self.served[name] = replace(self.find(name), state="UNAVAILABLE", reason=f"'{name}' was unloaded.")
+
+    def check_alive(self):
+        if self.broken:
+            raise Broken
 
     def statistics(self):
         return Statistics(

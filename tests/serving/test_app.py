@@ -289,6 +289,21 @@ def test_a_server_that_stops_is_not_ready_and_takes_nothing(backend):
     assert admission.in_flight == 0
 
 
+def test_a_server_that_can_answer_nothing_any_more_is_neither_ready_nor_alive(client, backend):
+    backend.broken = True
+    for path in ("/v2/health/live", "/v2/health/ready", "/v2/models/news/ready"):
+        assert "has to be started again" in is_problem(client.get(path), 503, "broken")
+
+
+@pytest.mark.parametrize("path", ["/v2/health/live", "/v2/health/ready", "/v2/models/news/ready",
+                                  "/v2/models/news/versions/1/ready"])  # fmt: skip
+def test_whoever_only_looks_at_the_status_may_ask_with_head(client, backend, path):
+    assert client.head(path).status_code == client.get(path).status_code == 200
+    backend.broken = True
+    assert client.head(path).status_code == 503
+    assert path.replace("news", "{name}").replace("1/", "{version}/") in client.get("/openapi.json").json()["paths"]
+
+
 def test_metrics_count_requests_by_route_and_status(client, backend):
     for adapter in ("news", "newz", "stars"):
         client.post("/classify", json={"adapter": adapter, "texts": ["a"]})

@@ -1,5 +1,8 @@
 """The client of forty lines against a real server."""
 
+import inspect
+from pathlib import Path
+
 import pytest
 
 from compress.serving.client import Client, ServerProblem
@@ -11,6 +14,10 @@ from tests.serving.live import running
 def client():
     with running(FakeBackend()) as port:
         yield Client(f"http://127.0.0.1:{port}/")
+
+
+def test_it_has_forty_lines():
+    assert len(Path(inspect.getfile(Client)).read_text().splitlines()) <= 40
 
 
 def test_texts_are_classified(client):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from compress.errors import ModelError
-from compress.serving.backend import AnswerFailed, DeadlineExceeded, Draining, ModelUnavailable, QueueFull
+from compress.serving.backend import AnswerFailed, Broken, DeadlineExceeded, Draining, ModelUnavailable, QueueFull
 from compress.serving.engine import Engine
 from compress.serving.rows import Row
 
@@ -195,10 +195,45 @@ def test_rows_left_of_a_failed_request_are_not_run(engine, runner):
 
 
 def test_a_mistake_of_ours_fails_the_batch_and_the_worker_lives(engine, caplog):
-    with caplog.at_level(logging.ERROR), pytest.raises(AnswerFailed, match="the batch failed: KeyError: 'ours'"):
+    with (
+        caplog.at_level(logging.ERROR),
+        pytest.raises(AnswerFailed, match=r"the batch failed \(KeyError\): the") as met,
+    ):
         engine.submit([row(1, adapter="mistake")], deadline=FAR).result(30)
     assert "a batch of 1 rows failed" in caplog.text
+    assert "KeyError: 'ours'" in caplog.text
+    assert "ours" not in str(met.value), "whatever a mistake of ours says is nothing for clients"
     assert values(engine.submit([row(2)], deadline=FAR)) == [[2, 1]]
+
+
+class Fatal(BaseException):
+    """What no handler expects."""
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_when_the_worker_dies_nobody_waits_and_nobody_is_taken(engine, runner):
+    def die(_):
+        raise Fatal
+
+    first = busy(engine, runner)
+    waiting = engine.submit([row(2), row(3)], deadline=FAR)
+    engine.check_alive()
+    runner.answer = die
+    runner.release()
+    for future in (first, waiting):
+        with pytest.raises(Broken, match="it has to be started again"):
+            future.result(30)
+    for act in (engine.check_alive, lambda: engine.submit([row(4)], deadline=FAR)):
+        with pytest.raises(Broken):
+            act()
+    assert engine.drain(30), "and the server stops at once"
+
+
+def test_a_worker_that_was_stopped_has_not_died(engine):
+    engine.stop()
+    engine.check_alive()
+    with pytest.raises(Draining):
+        engine.submit([row(1)], deadline=FAR)
 
 
 def test_draining_answers_what_waits_and_takes_no_more(engine, runner):

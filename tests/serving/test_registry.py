@@ -16,14 +16,27 @@ from tests.adapters.hand_made import tiny_delta
 from tests.serving.hand_made import served_set
 
 
+class Scanned(AdapterSetFolder):
+    """Counts how often adapters' folders are read."""
+
+    scans = 0
+
+    def versions(self, name):
+        self.scans += 1
+        return super().versions(name)
+
+
 class World:
     """A set on disk, its registry, a clock, and what is held in slots."""
 
-    def __init__(self, path, **options):
-        self.folder, self.now, self.held, self.read = AdapterSetFolder(path), 0.0, set(), []
+    def __init__(self, path, *, rest_s=0.0, **options):
+        self.folder, self.now, self.held, self.read = Scanned(path), 0.0, set(), []
+        self.rest_s = rest_s
+        """How long ago everything seems to have changed."""
         adapters = AdaptersOnDisk(
-            self.folder, read_facts=self._read, is_held=lambda key: key in self.held, clock=lambda: self.now
-        )
+            self.folder, read_facts=self._read, is_held=lambda key: key in self.held, clock=lambda: self.now,
+            now_ns=lambda: time.time_ns() + int(1e9 * self.rest_s),
+        )  # fmt: skip
         self.registry = Registry(adapters, clock=lambda: self.now, **options)
         self.find = self.registry.find
 
@@ -33,6 +46,11 @@ class World:
 
     def later(self):
         self.now += 0.5
+
+    def scans(self):
+        """Of the folders, since the last time this was asked."""
+        since, self.folder.scans = self.folder.scans, 0
+        return since
 
 
 @pytest.fixture
@@ -168,7 +186,7 @@ def test_a_damaged_manifest_makes_its_adapter_alone_unavailable(world, other):
     assert world.find("news").state == "READY"
 
 
-class Unreadable(AdapterSetFolder):
+class Unreadable(Scanned):
     """A set of which one adapter's folder cannot be read, as without the right to."""
 
     def versions(self, name):
@@ -187,7 +205,7 @@ def test_an_adapter_whose_folder_cannot_be_read_makes_itself_alone_unavailable(w
         assert world.find("sentiment", version).reason == "adapters/sentiment cannot be read: Permission denied."
     with pytest.raises(UnknownModel, match="did you mean 'news'"):
         world.find("newss")
-    world.folder.__class__ = AdapterSetFolder
+    world.folder.__class__ = Scanned
     assert world.find("sentiment").state == "READY"
 
 
@@ -271,6 +289,94 @@ def test_a_base_with_a_head_answers_as_base(tmp_path, other):
     world.registry.load("base")
     world.folder.add("base", other)  # the user's own name goes before
     assert world.find("base").labels == ("low", "high")
+
+
+@pytest.fixture
+def at_rest(tmp_path):
+    """A set that nobody seems to have touched for long."""
+    return World(served_set(tmp_path / "set", ["news", "sentiment"]), rest_s=3600)
+
+
+def tick():
+    """Let the clock of the file system, which is a coarse one, go on."""
+    time.sleep(0.03)
+
+
+def test_a_folder_at_rest_is_not_read_again(at_rest):
+    for _ in range(4):
+        at_rest.find("news")
+        at_rest.later()
+    assert at_rest.scans() <= 3, "versions, facts and their folder, all in the first turn"
+    assert at_rest.read == ["news"]
+    at_rest.find("news")
+    assert at_rest.scans() == 0
+
+
+def test_a_folder_that_was_just_changed_is_read_again_since_a_clock_may_be_coarse(world):
+    world.rest_s = -3600
+    for _ in range(3):
+        world.find("news")
+        world.later()
+        assert world.scans() > 0
+    world.rest_s = 3600
+    world.find("news")
+    assert world.scans() > 0
+    world.later()
+    world.find("news")
+    assert world.scans() == 0
+
+
+@pytest.mark.parametrize("change", ["add", "promote", "remove", "remove all", "by hand", "pointer by hand"])
+def test_whatever_changes_in_a_folder_at_rest_is_noticed(at_rest, other, change):
+    folder = at_rest.folder
+    folder.add("news", other, promote=False)
+    assert at_rest.find("news", "2").latest == 1
+    if change == "remove":
+        folder.promote("news", 2)
+        at_rest.later()
+        at_rest.find("news", "1")
+    at_rest.later()
+    tick()
+    if change == "add":
+        folder.add("news", other)
+    elif change == "promote":
+        folder.promote("news", 2)
+    elif change == "remove":
+        folder.remove("news", 1)
+    elif change == "remove all":
+        folder.remove("news")
+    elif change == "by hand":
+        shutil.rmtree(folder.folder("news", 1))
+        shutil.copytree(other, folder.path / "adapters/news/1")
+    else:
+        (folder.path / "adapters/news/latest").write_text("2\n")
+    if change == "remove all":
+        with pytest.raises(UnknownModel):
+            at_rest.find("news")
+        return
+    facts = at_rest.find("news")
+    assert (facts.versions, facts.latest, facts.labels) == {
+        "add": ((1, 2, 3), 3, ("low", "high")), "promote": ((1, 2), 2, ("low", "high")),
+        "remove": ((2,), 2, ("low", "high")), "by hand": ((1, 2), 1, ("low", "high")),
+        "pointer by hand": ((1, 2), 2, ("low", "high")),
+    }[change]  # fmt: skip
+
+
+def test_a_version_at_rest_whose_files_change_is_read_again(at_rest):
+    before = at_rest.find("news")
+    at_rest.later()
+    tick()
+    (at_rest.folder.folder("news", 1) / "note").write_text("")
+    assert at_rest.find("news").stamp != before.stamp
+    assert at_rest.read == ["news", "news"]
+
+
+def test_a_folder_at_rest_that_could_not_be_read_is_tried_again(at_rest):
+    at_rest.folder.__class__ = Unreadable
+    assert at_rest.find("sentiment").state == "UNAVAILABLE"
+    at_rest.folder.__class__ = Scanned
+    at_rest.later()
+    assert at_rest.find("sentiment").state == "READY"
 
 
 def test_a_thousand_adapters_cost_little_at_the_start(tmp_path):

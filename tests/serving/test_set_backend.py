@@ -173,6 +173,37 @@ def test_a_delta_that_is_cut_after_the_start_fails_its_own_rows_alone(tmp_path, 
     assert first.result(30)
 
 
+def test_clients_are_told_what_is_wrong_but_not_where_the_server_keeps_it(tmp_path, opened, caplog):
+    path = served_set(tmp_path / "set", {"news": 3, "sentiment": 4})
+    backend = opened(path)
+    file_of(path, "news").write_bytes(b"")
+    manifest = AdapterSetFolder(path).folder("sentiment", 1) / "manifest.json"
+    manifest.write_text("{")
+    (path / "base/tokenizer.json").write_text("{")
+    told = []
+    for act in (lambda: ask(backend, "news"), lambda: backend.load("news"), lambda: ask(backend, "sentiment"),
+                lambda: backend._encoders.ids("goal", max_length=5)):  # fmt: skip
+        with pytest.raises(ModelUnavailable) as met:
+            act()
+        told.append(str(met.value))
+    told.append(next(facts.reason for facts in backend.models() if facts.name == "sentiment"))
+    assert told[0].startswith("'news' version 1 cannot be loaded: adapters/news/1/adapter_model.safetensors is not a")
+    assert told[4].startswith("adapters/sentiment/1/manifest.json is not the manifest of a LoRA delta")
+    assert not [one for one in told if str(tmp_path) in one]
+    assert str(file_of(path, "news")) in caplog.text
+    assert str(manifest) in caplog.text
+
+
+def test_a_delta_that_grew_beyond_what_a_slot_holds_is_not_read(tmp_path, opened, monkeypatch):
+    monkeypatch.setattr("compress.adapters.set_file.HEADER_BYTES", 4096)
+    path = served_set(tmp_path / "set", {"news": 3})
+    backend, weights = opened(path), file_of(path, "news")
+    assert weights.stat().st_size < SetFile.read(path).delta_bytes < 20_000
+    weights.write_bytes(bytes(20_000))
+    with pytest.raises(ModelUnavailable, match=r"has more than .* bytes, which no usable file of this kind has"):
+        ask(backend, "news")
+
+
 def test_a_delta_that_is_mended_answers_again(tmp_path, opened):
     path = served_set(tmp_path / "set", {"news": 3})
     backend, weights = opened(path), file_of(path, "news")
@@ -221,10 +252,10 @@ def test_an_adapter_whose_folder_cannot_be_read_fails_its_own_rows_alone(tmp_pat
 
 
 def test_no_room_for_an_adapter_is_said_so(tmp_path, opened, monkeypatch):
-    def no_space(folder):
+    def no_space(folder, **_):
         raise AdapterError("it cannot be read") from OSError(errno.ENOSPC, "No space left on device")
 
-    def no_memory(folder):
+    def no_memory(folder, **_):
         raise MemoryError("128 MB")
 
     backend = opened(served_set(tmp_path / "set"))

@@ -10,10 +10,25 @@ from compress.errors import AdapterError
 
 
 @dataclass(frozen=True)
-class Limits:
-    """The largest of everything, and the deltas that were read to find it."""
+class Needs:
+    """What one delta asks of a set; its weights are not kept, since there may be thousands."""
 
-    deltas: Mapping[str, Delta]
+    rank: int
+    labels: int
+    max_length: int
+    modules: frozenset[str]
+    """Layers that it changes."""
+    head: frozenset[str]
+    """Layers that it brings along."""
+    numbers: int
+    """In its weights, the head's included."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The largest of everything, and what each delta needs, by name."""
+
+    needs: Mapping[str, Needs]
     max_rank: int
     max_labels: int
     max_length: int
@@ -29,20 +44,29 @@ def limits_of(deltas: Mapping[str, LoraDelta], *, max_rank: int | None, max_labe
 
     Raises: AdapterError when a delta cannot be read, or has more than the set takes.
     """
-    read = {name: _read(name, delta) for name, delta in deltas.items()}
+    needs = {name: _needs(name, delta) for name, delta in deltas.items()}
     return Limits(
-        read,
-        max_rank=_limit("max_rank", max_rank, {name: delta.rank for name, delta in read.items()}),
-        max_labels=_limit("max_labels", max_labels, {name: len(delta.facts.labels) for name, delta in read.items()}),
-        max_length=max(delta.facts.max_length for delta in read.values()),
+        needs,
+        max_rank=_limit("max_rank", max_rank, {name: each.rank for name, each in needs.items()}),
+        max_labels=_limit("max_labels", max_labels, {name: each.labels for name, each in needs.items()}),
+        max_length=max(each.max_length for each in needs.values()),
     )
 
 
-def _read(name: str, delta: LoraDelta) -> Delta:
+def _needs(name: str, artifact: LoraDelta) -> Needs:
     try:
-        return read_delta(delta.path)
+        delta = read_delta(artifact.path)
     except AdapterError as error:
         raise AdapterError(f"adapter '{name}': {error}") from error
+    return Needs(
+        delta.rank, len(delta.facts.labels), delta.facts.max_length,
+        modules=frozenset(delta.updates), head=frozenset(delta.head), numbers=_numbers(delta),
+    )  # fmt: skip
+
+
+def _numbers(delta: Delta) -> int:
+    updates = sum(update.a.size + update.b.size for update in delta.updates.values())
+    return updates + sum(layer.weight.size + layer.bias.size for layer in delta.head.values())
 
 
 def _limit(word: str, said: int | None, needed: Mapping[str, int]) -> int:

@@ -2,14 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compress.adapters.delta import Delta
 from compress.adapters.set_file import Base, Group, HeadLayer, OwnHead, SetFile
 from compress.chain.artifacts import LoraDelta
-from compress.chain.manifest import AdapterFacts, Ancestor, SetManifest
 from compress.errors import AdapterError
 from compress.steps.adapters.base import GRAPH, SetBase
 from compress.steps.adapters.limits import Limits
@@ -24,39 +21,6 @@ ROWS_TO_CHOOSE_FROM = 2_000  # the proofs ask a few of them, spread over their l
 OF_A_HEAD = ("id2label", "label2id", "problem_type")  # keys of config.json that say what the answers mean
 
 
-@dataclass(frozen=True)
-class MadeSet:
-    """What was put into the folder."""
-
-    base: SetBase
-    set_file: SetFile
-    deltas: Mapping[str, Delta]
-
-    def manifest(self, *, step: str, deltas: Mapping[str, LoraDelta], proof: Mapping[str, Any]) -> SetManifest:
-        """What travels with the set."""
-        said = {name: delta.manifest for name, delta in deltas.items()}
-        any_delta = next(iter(said.values()))
-        adapters = {
-            name: AdapterFacts(
-                delta=deltas[name].digest, task=facts.task, labels=facts.labels, max_length=facts.max_length,
-                dataset=facts.dataset,
-            )
-            for name, facts in said.items()
-        }  # fmt: skip
-        ranks = {name: delta.rank for name, delta in self.deltas.items()}
-        groups = self.set_file.groups
-        details = {
-            **self.base.details, **proof, "ranks": ranks, "sites": sum(len(group.sites) for group in groups),
-            "groups": len(groups), "head": [layer.module for layer in self.set_file.head],
-        }  # fmt: skip
-        return SetManifest(
-            adapters=adapters, base=self.set_file.base.title, base_digest=any_delta.base_digest,
-            licence=any_delta.licence, parameters=any_delta.parameters + sum(map(_size, self.deltas.values())),
-            lineage=tuple(Ancestor(step=step, digest=delta.digest) for delta in deltas.values()),
-            batch_invariant=self.base.scheme is None or bool(proof["batch_invariance"]["same"]), details=details,
-        )  # fmt: skip
-
-
 def make_set(
     base: SetBase,
     deltas: Mapping[str, LoraDelta],
@@ -66,29 +30,26 @@ def make_set(
     texts: "Sequence[Text]",
     slots: int,
     ort_lora: bool,
-) -> MadeSet:
-    """Write the set to `target`, all but its manifest.
+) -> SetFile:
+    """Write the set to `target`, all but its manifest; its description.
 
     Args:
         base: the graph that the adapters are put on.
         deltas: by the name that each gets.
         target: an empty folder.
-        limits: what the set takes, and the deltas as they were read.
+        limits: what the set takes, and what its deltas need.
         texts: real ones, to find the places of adapters in the graph by what it computes.
         slots: in memory at once when it is served.
         ort_lora: whether there is a graph for ONNX Runtime's own adapters too, and a file of each for it.
 
     Raises: AdapterError when a delta cannot be part of the set; ExportError when a layer is not in the graph.
     """
-    from compress.adapters.lock import LOCK
-    from compress.adapters.set_folder import ADAPTERS, AdapterSetFolder
     from compress.models.load import load_checkpoint
-    from compress.steps.adapters.ort_lora import onnx_adapters_of
 
-    facts = next(iter(deltas.values())).manifest
     (target / BASE).mkdir()
     model = load_checkpoint(base.checkpoint)
     groups, head = _make_graph(base, model, target / BASE, limits, texts)
+    facts = next(iter(deltas.values())).manifest
     set_file = SetFile(
         title=base.title,  # not the stage's name, which is no part of the key
         base=Base(title=base.title, digest=facts.base_digest, licence=facts.licence, scheme=base.scheme),
@@ -98,14 +59,9 @@ def make_set(
     set_file.write(target)
     _write_beside(base, set_file, model, target)
     if ort_lora:
-        from compress.exporting.adapters.ort_lora import make_ort_lora
-
-        make_ort_lora(target / BASE)
-    folder, derive = AdapterSetFolder(target), onnx_adapters_of(target)
-    for name, delta in deltas.items():
-        folder.add(name, delta.path, derive=derive)
-    (target / ADAPTERS / LOCK).unlink(missing_ok=True)
-    return MadeSet(base, set_file, limits.deltas)
+        _make_ort_lora(target / BASE)
+    _add_all(deltas, target)
+    return set_file
 
 
 def proof_texts(data: Path) -> "list[str] | list[tuple[str, str]]":
@@ -114,6 +70,24 @@ def proof_texts(data: Path) -> "list[str] | list[tuple[str, str]]":
 
     split = next(split for split in ("validation", "test", "train") if (data / split).is_dir())
     return texts_of(spread(load_split(data, split), ROWS_TO_CHOOSE_FROM))
+
+
+def _make_ort_lora(target: Path) -> None:
+    from compress.exporting.adapters.ort_lora import make_ort_lora
+
+    make_ort_lora(target)
+
+
+def _add_all(deltas: Mapping[str, LoraDelta], target: Path) -> None:
+    """Every delta as a first version."""
+    from compress.adapters.lock import LOCK
+    from compress.adapters.set_folder import ADAPTERS, AdapterSetFolder
+    from compress.steps.adapters.ort_lora import onnx_adapters_of
+
+    folder, derive = AdapterSetFolder(target), onnx_adapters_of(target)
+    for name, delta in deltas.items():
+        folder.add(name, delta.path, derive=derive)
+    (target / ADAPTERS / LOCK).unlink(missing_ok=True)
 
 
 def _make_graph(
@@ -128,11 +102,11 @@ def _make_graph(
     from compress.inference.text_encoder import TextEncoder
 
     layers = [name for name, _ in model.named_modules()]  # in the order of computation
-    encoder, deltas = TextEncoder.load(base.graph, max_length=limits.max_length), limits.deltas.values()
+    encoder, needs = TextEncoder.load(base.graph, max_length=limits.max_length), limits.needs.values()
     return make_set_base(
         base.graph / GRAPH, target / GRAPH, model=model, batch=encoder.encode(texts[:ROWS]),
-        modules=_in_order({module for delta in deltas for module in delta.updates}, layers),
-        head=_in_order({module for delta in deltas for module in delta.head}, layers),
+        modules=_in_order({module for each in needs for module in each.modules}, layers),
+        head=_in_order({module for each in needs for module in each.head}, layers),
         max_rank=limits.max_rank, max_labels=limits.max_labels,
     )  # fmt: skip
 
@@ -169,9 +143,3 @@ def _own_head(base: SetBase, *, most_labels: int) -> OwnHead | None:
             f"`max_labels: {len(base.own.labels)}`."
         )
     return OwnHead(task=base.own.task, labels=base.own.labels, max_length=base.own.max_length)
-
-
-def _size(delta: Delta) -> int:
-    """Numbers in a delta, its head included."""
-    updates = sum(update.a.size + update.b.size for update in delta.updates.values())
-    return updates + sum(layer.weight.size + layer.bias.size for layer in delta.head.values())

@@ -6,6 +6,7 @@ files need onnxruntime only, so `compress adapters add` makes one on an edge box
 
 from pathlib import Path
 
+from compress.adapters.delta import Delta
 from compress.adapters.peft_folder import read_delta
 from compress.adapters.set_file import SetFile
 from compress.adapters.set_folder import AdapterSetFolder, Derive
@@ -13,17 +14,17 @@ from compress.inference.adapter_predictor import BASE
 from compress.inference.ort_lora_predictor import ONNX_ADAPTER, ORT_LORA
 
 
-def onnx_adapters_of(set_folder: Path) -> Derive | None:
-    """What writes `adapter.onnx_adapter` into a version's folder; None where the set has no graph for it.
+def onnx_adapters_of(set_folder: Path) -> Derive:
+    """What writes `adapter.onnx_adapter` into a version's folder, where the set has a graph for it then."""
+    graph = set_folder / BASE / ORT_LORA
 
-    Raises: AdapterError when the folder is no set.
-    """
-    if not (set_folder / BASE / ORT_LORA).is_file():
-        return None
-    from compress.exporting.adapters.onnx_adapter import write_onnx_adapter
+    def derive(delta: Delta, set_file: SetFile, folder: Path) -> None:
+        if graph.is_file():
+            from compress.exporting.adapters.onnx_adapter import write_onnx_adapter
 
-    set_file = SetFile.read(set_folder)
-    return lambda delta, folder: write_onnx_adapter(delta, set_file, folder / ONNX_ADAPTER)
+            write_onnx_adapter(delta, set_file, folder / ONNX_ADAPTER)
+
+    return derive
 
 
 def derive_anew(adapters: AdapterSetFolder, name: str) -> None:
@@ -31,5 +32,4 @@ def derive_anew(adapters: AdapterSetFolder, name: str) -> None:
     derive = onnx_adapters_of(adapters.path)
     for folder in (adapters.folder(name, version) for version in adapters.versions(name)):
         (folder / ONNX_ADAPTER).unlink(missing_ok=True)
-        if derive is not None:
-            derive(read_delta(folder), folder)
+        derive(read_delta(folder), adapters.set_file, folder)

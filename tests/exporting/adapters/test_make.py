@@ -13,7 +13,6 @@ from compress.errors import ExportError
 from compress.exporting.adapters.invariance import largest_batch_difference
 from compress.exporting.adapters.make import find_places, make_set_base
 from compress.exporting.adapters.parity import check_against_peft
-from compress.exporting.onnx_graph import export_graph
 from compress.inference.adapter_predictor import open_adapter_session
 from compress.inference.onnx_predictor import open_onnx
 from compress.inference.text_encoder import TextEncoder
@@ -29,7 +28,7 @@ from tests.exporting.adapters.sets import (
     tiny_model,
     tiny_set,
 )  # fmt: skip
-from tests.tiny import FAMILIES, tiny_onnx
+from tests.tiny import FAMILIES, tiny_fused, tiny_onnx
 
 GRAPHS = pytest.mark.parametrize("lean", [False, True], ids=["plain", "lean"])
 TARGETS = pytest.mark.parametrize("everything", [False, True], ids=["query and value", "all linear layers"])
@@ -138,15 +137,12 @@ def test_a_graph_of_other_weights_is_refused(tmp_path):
 
 
 def test_a_fused_graph_is_refused(tmp_path):
-    model = tiny_model("bert")
-    export_graph(model, tmp_path / "model.onnx", inputs=["input_ids", "attention_mask", "token_type_ids"], fuse=True)
-    folder = tiny_onnx(tmp_path / "plain")
+    model, folder = tiny_model("bert"), tiny_onnx(tmp_path / "plain")
     batch = TextEncoder.load(folder, max_length=32).encode(TEXTS)
     with pytest.raises(ExportError, match="exported with `graph: plain` or `lean`, not fused"):
         find_places(
-            tmp_path / "model.onnx", model=model, batch=batch, modules=linear_layers(model, everything=False),
-            head=["classifier"],
-        )  # fmt: skip
+            tiny_fused(), model=model, batch=batch, modules=linear_layers(model, everything=False), head=["classifier"]
+        )
 
 
 def test_a_head_without_its_last_layer_is_refused(tmp_path):

@@ -98,12 +98,12 @@ def test_any_number_of_layers(tmp_path, layers):
 
 def test_attention_of_another_kind_is_refused(tmp_path):
     config = transformers.DebertaV2Config(
-        vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16,
+        vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
         relative_attention=True, pos_att_type=["c2p"], position_buckets=4, max_position_embeddings=64,
     )  # fmt: skip
     model = transformers.DebertaV2ForSequenceClassification(config).eval()
     plain = export(model, tmp_path / "deberta", ("input_ids", "attention_mask"))
-    with pytest.raises(NotLean, match="2 of 2 attention layers are built in a way that is not known"):
+    with pytest.raises(NotLean, match="1 of 1 attention layers are built in a way that is not known"):
         make_lean(plain / "model.onnx", tmp_path / "lean.onnx", pad_id=0, one_text=True)
     assert not (tmp_path / "lean.onnx").exists()
 

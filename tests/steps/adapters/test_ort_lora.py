@@ -1,5 +1,6 @@
 """The derived file of a version: made where the set has a graph for it, and never of another set."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,8 +37,19 @@ def delta(tmp_path) -> Path:
     return tiny_delta(tmp_path / "delta", rank=1)
 
 
-def test_a_set_without_the_graph_gets_no_such_file(tmp_path):
-    assert onnx_adapters_of(tiny_set(tmp_path / "set")) is None
+def test_a_set_without_the_graph_gets_no_such_file(tmp_path, delta):
+    folder = AdapterSetFolder(tiny_set(tmp_path / "set"))
+    folder.add("news", delta, derive=onnx_adapters_of(folder.path))
+    assert {path.name for path in folder.folder("news", 1).iterdir()} == set(DELTA_FILES)
+
+
+def test_it_is_made_for_the_set_that_is_there_when_it_is_written(tmp_path, delta):
+    home = with_graph(tmp_path / "set", max_rank=4)
+    folder, derive = AdapterSetFolder(home), onnx_adapters_of(home)
+    shutil.rmtree(home)
+    with_graph(home, max_rank=3)
+    folder.add("news", delta, derive=derive)
+    assert widths(home / "adapters/news/1" / FILE) == {6}
 
 
 def test_it_is_there_when_the_version_is_and_counts_in_its_size(tmp_path, delta):
