@@ -44,7 +44,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip setuptools
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,demo,serve,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,demo,serve,search,dev]'
 	touch $@
 
 clean:  ## remove the environment; runs and store stay

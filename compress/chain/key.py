@@ -39,13 +39,17 @@ def _canonical(value: Any, inputs: Mapping[str, str], digests: Digests) -> Any:
     if isinstance(value, LocalPath):
         return {"read": value.fingerprint(digests)}
     if isinstance(value, Frozen):
-        fields = {field: _canonical(inner, inputs, digests) for field, inner in value}
+        fields = {field: _canonical(inner, inputs, digests) for field, inner in value if not _unsaid(value, field)}
         return {**fields, "read": value.fingerprint(digests)} if isinstance(value, Outside) else fields
     if isinstance(value, Mapping):
         return {str(name): _canonical(inner, inputs, digests) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_canonical(inner, inputs, digests) for inner in value]
     return value
+
+
+def _unsaid(value: Frozen, field: str) -> bool:
+    return field in value.unsaid and getattr(value, field) == type(value).model_fields[field].default
 
 
 def difference(old: Any, new: Any, place: str = "") -> str | None:

@@ -136,3 +136,16 @@ class SetManifest(Manifest):
     """False where an answer depends a little on the texts beside it."""
     details: dict[str, Any] = Field(default_factory=dict)
     """What the step found."""
+
+
+class SensitivityManifest(Manifest):
+    """Which model a sensitivity report is about; what was found stands in `sensitivity.json`."""
+
+    kind: Literal["Sensitivity"] = "Sensitivity"
+    task: Task
+    labels: tuple[str, ...]
+    model: str
+    """Digest of the float OnnxModel."""
+    dataset: str
+    """Digest of the data set whose rows were read: the one that the model was trained on."""
+    details: dict[str, Any] = Field(default_factory=dict)

@@ -10,9 +10,11 @@ import typer
 
 from compress.cli.adapters import adapters_app
 from compress.cli.benching import bench
+from compress.cli.comparing import compare
 from compress.cli.looking import doctor, schema, show
 from compress.cli.predicting import predict
 from compress.cli.running import check, plan, run
+from compress.cli.searching import search
 from compress.cli.serving import serve
 from compress.cli.storing import store_app
 from compress.errors import CompressError, ConfigurationError, StoreError
@@ -33,7 +35,8 @@ measured against an earlier one, and gates stop a model that lost too much.
 
 Exit codes: 0 passed · 2 usage or configuration · 3 a gate failed · 4 a stage failed · 130 interrupted.""",
 )
-for command in (run, check, plan, show, predict, serve, bench, schema, doctor):  # the order of `--help`
+# The order of `--help`.
+for command in (run, check, plan, search, show, compare, predict, serve, bench, schema, doctor):
     app.command()(command)
 app.add_typer(store_app, name="store")
 app.add_typer(adapters_app, name="adapters")

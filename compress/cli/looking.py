@@ -20,6 +20,7 @@ def show(
     from compress.pipeline.show import facts, find, origin
     from compress.reporting.listings import facts_table, origin_tree
     from compress.reporting.schema import Report
+    from compress.reporting.sensitivity_table import sensitivity_tables
     from compress.reporting.terminal import lineage_tree, result_table, verdict_line
 
     found = find(what, store=store, runs=runs)
@@ -31,7 +32,7 @@ def show(
     elif as_json:
         typer.echo(found.to_json(), nl=False)
     else:
-        print_parts(result_table(found), verdict_line(found), lineage_tree(found))
+        print_parts(result_table(found), *sensitivity_tables(found), verdict_line(found), lineage_tree(found))
 
 
 def schema() -> None:

@@ -62,7 +62,7 @@ def check(
     problems: list[str] = []
     for file in files:
         try:
-            loaded = load_checked(file, overrides=overrides)
+            loaded = load_checked(file, overrides=overrides, with_search=True)
         except ConfigurationError as error:
             problems += error.problems
         else:
@@ -98,6 +98,7 @@ def _say_failures(report: "Report") -> None:
 
 
 def _print_report(report: "Report", runs: Path) -> None:
+    from compress.reporting.sensitivity_table import sensitivity_tables
     from compress.reporting.terminal import result_table, verdict_line
 
     where = [
@@ -105,4 +106,4 @@ def _print_report(report: "Report", runs: Path) -> None:
         report.published and report.published != report.published_set and f"bundle: {report.published}",
         report.published_set and f"set: {report.published_set}",
     ]
-    print_parts(result_table(report), verdict_line(report), *where)
+    print_parts(result_table(report), *sensitivity_tables(report), verdict_line(report), *where)

@@ -15,6 +15,14 @@ from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerF
 from compress.errors import ModelError
 from compress.models.folders import check_model_folder, check_tokenizer_files
 from compress.models.heads import mark_new, pooler_name, renew_head, set_head
+from compress.models.quantized import (
+    Quantization,
+    QuantizedLayers,
+    quantization_of,
+    quantize_layers,
+    read_quantized,
+    write_quantized,
+)
 from compress.models.rebuild import rebuild
 from compress.models.silence import quiet
 from compress.models.structure import read_structure, write_structure
@@ -36,6 +44,7 @@ def load_base(folder: Path, *, task: Task, labels: Sequence[str], seed: int = 0)
     check_model_folder(folder)
     check_tokenizer_files(folder)
     config = _config(folder)
+    _refuse_quantized(folder, config, "a base is given in full precision (`quantized_base: nf4` holds it in 4 bits)")
     keeps_head = config.id2label == dict(enumerate(labels))
     set_head(config, task=task, labels=labels)
     model, missing, mismatched = _load(folder, config, seed=seed)
@@ -46,13 +55,47 @@ def load_base(folder: Path, *, task: Task, labels: Sequence[str], seed: int = 0)
     return model
 
 
-def load_checkpoint(folder: Path) -> PreTrainedModel:
+def load_quantized_base(
+    folder: Path,
+    how: Quantization,
+    *,
+    task: Task,
+    labels: Sequence[str],
+    seed: int = 0,
+    compute: torch.dtype = torch.float32,
+) -> tuple[PreTrainedModel, QuantizedLayers]:
+    """The same with its linear layers quantized, and which they are; of their float weights nothing stays in memory.
+
+    Args:
+        folder: of the base in full precision.
+        how: in how many bits.
+        task: as for `load_base`.
+        labels: likewise.
+        seed: likewise.
+        compute: the format of nf4's products.
+
+    Raises: ModelError as `load_base` and `quantize_layers` do.
+    """
+    model, copy_of_model = (load_base(folder, task=task, labels=labels, seed=seed) for _ in range(2))
+    return model, quantize_layers(model, how, compute=compute, copy_of_model=copy_of_model)
+
+
+def load_checkpoint(folder: Path, *, to_answer: bool = False) -> PreTrainedModel:
     """The model of a Checkpoint folder: fp32, in evaluation mode, exactly as it was saved, pruned or not.
 
-    Raises: ModelError when it cannot be loaded whole.
+    Args:
+        folder: of the artifact.
+        to_answer: nothing is done with it but to ask it, so that it may be one that bitsandbytes quantized: such
+            weights cannot be changed, trained or exported.
+
+    Raises: ModelError when it cannot be loaded whole, or is quantized and not only `to_answer`.
     """
     check_model_folder(folder)
-    model, missing, mismatched = _load(folder, _config(folder), seed=0)
+    config = _config(folder)
+    if to_answer and (how := Quantization.of_config(config, folder)) is not None:
+        return _load_quantized(folder, config, how)
+    _refuse_quantized(folder, config, "its weights cannot be changed, trained or exported")
+    model, missing, mismatched = _load(folder, config, seed=0)
     if missing or mismatched:
         raise ModelError(
             f"'{folder}' is not a whole checkpoint: no fitting weights for {_some([*missing, *mismatched])}."
@@ -61,8 +104,17 @@ def load_checkpoint(folder: Path) -> PreTrainedModel:
     return model
 
 
-def load_delta(folder: Path, *, base_folder: Path, task: Task, labels: Sequence[str]) -> PeftModel:
+def load_delta(
+    folder: Path, *, base_folder: Path, task: Task, labels: Sequence[str], quantized: Quantization | None = None
+) -> PeftModel:
     """A LoRA delta on its base, unmerged, in evaluation mode.
+
+    Args:
+        folder: of the delta.
+        base_folder: of the pretrained model in full precision.
+        task: of the delta.
+        labels: of the delta.
+        quantized: how the base is held; None: in full precision.
 
     Raises: ModelError when base or delta cannot be loaded, or do not belong together.
     """
@@ -70,7 +122,10 @@ def load_delta(folder: Path, *, base_folder: Path, task: Task, labels: Sequence[
         raise ModelError(
             f"'{folder}' is not a LoRA delta: needed are adapter_config.json and adapter_model.safetensors."
         )
-    base = load_base(base_folder, task=task, labels=labels)
+    if quantized is None:
+        base = load_base(base_folder, task=task, labels=labels)
+    else:
+        base, _ = load_quantized_base(base_folder, quantized, task=task, labels=labels)
     try:
         with quiet():
             delta = PeftModel.from_pretrained(base, str(folder), local_files_only=True)
@@ -120,11 +175,15 @@ def save_checkpoint(
 ) -> None:
     """Write config.json, one model.safetensors, the tokenizer and, for a pruned model, structure.json.
 
-    Nothing in them names a place on this machine.
+    Nothing in them names a place on this machine. A quantized model is written as it is held.
     """
     model.config._name_or_path = ""
+    how = quantization_of(model)
     with quiet():
-        model.save_pretrained(folder, max_shard_size=ONE_FILE)
+        if how is None:
+            model.save_pretrained(folder, max_shard_size=ONE_FILE)
+        else:
+            write_quantized(model, how, folder)
     write_structure(model, folder)
     save_tokenizer(tokenizer, folder, max_length=max_length)
 
@@ -169,6 +228,26 @@ def _config(folder: Path) -> PretrainedConfig:
             "use an encoder such as BERT, RoBERTa, DistilBERT or MPNet."
         )
     return config
+
+
+def _refuse_quantized(folder: Path, config: PretrainedConfig, why: str) -> None:
+    """Raises: ModelError when the folder holds no weights in full precision."""
+    how = Quantization.of_config(config, folder)
+    if how is not None:
+        raise ModelError(
+            f"'{folder}' is quantized to {how.bits} by bitsandbytes: {why}. Take the model that it was made of."
+        )
+
+
+def _load_quantized(folder: Path, config: PretrainedConfig, how: Quantization) -> PreTrainedModel:
+    try:
+        with quiet(), torch.random.fork_rng(devices=[]):
+            model = read_quantized(folder, config, how)
+    except (*_UNREADABLE, ModelError) as error:
+        raise ModelError(f"'{folder}' is no whole quantized model: {_first_line(error)}.") from error
+    model.config._name_or_path = ""
+    model.train(mode=False)
+    return model
 
 
 def _load(folder: Path, config: PretrainedConfig, *, seed: int) -> tuple[PreTrainedModel, list[str], list[str]]:

@@ -18,15 +18,22 @@ from compress.pipeline.suggestions import did_you_mean
 from compress.pipeline.yaml.file import LoadedPipeline, read_pipeline
 
 
-def load_checked(file: Path, *, overrides: Sequence[str] = (), again_from: str | None = None) -> LoadedPipeline:
+def load_checked(
+    file: Path, *, overrides: Sequence[str] = (), again_from: str | None = None, with_search: bool = False
+) -> LoadedPipeline:
     """The pipeline, if nothing is wrong with it; local files and packages that it names are there.
 
-    A hub is not asked: that needs a network and is said when the stage runs.
+    A hub is not asked: that needs a network and is said when the stage runs. `with_search`: the values and figures of
+    its `search` block are checked too, which a run does not read.
 
     Raises: ConfigurationError with every mistake.
     """
     loaded = read_pipeline(file, overrides=overrides, environ=os.environ)
     problems = [*_missing(loaded), *_unknown_stage(loaded, again_from)]
+    if with_search and loaded.spec.search is not None:
+        from compress.pipeline.search_checks import search_problems  # here: it looks at how models are measured
+
+        problems += search_problems(loaded)
     if problems:
         raise ConfigurationError(*problems)
     return loaded

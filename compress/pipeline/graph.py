@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from compress.chain.artifacts import Artifact, Dataset, Model
+from compress.chain.artifacts import Artifact, Dataset, Model, Sensitivity
 from compress.chain.gates import Gates
 from compress.chain.measure import Measure
 from compress.chain.step import Loc, Step, edges
@@ -47,13 +47,16 @@ def check_stages(
 
 
 def idle_stages(pipeline: Pipeline) -> list[Problem]:
-    """Stages that make no model and that no other stage reads: no mistake, but work for nothing."""
+    """Stages that make no model and that no other stage reads: no mistake, but work for nothing.
+
+    A sensitivity report is for people too.
+    """
     read = {edge.stage for step in pipeline.stages for edge in edges(step).values()}
     read |= {step.measure.data for step in pipeline.stages if step.measure and step.measure.data}
     return [
         Problem(("stages", index, "name"), f"no stage reads the {step.produces().__name__} that it makes")
         for index, step in enumerate(pipeline.stages)
-        if step.name not in read and step.produces().runtime is None
+        if step.name not in read and step.produces().runtime is None and step.produces() is not Sensitivity
     ]
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from compress.chain.artifacts import AdapterSet, Artifact, Model
+from compress.chain.artifacts import AdapterSet, Artifact, Model, Sensitivity
 from compress.chain.gates import Verdict
 from compress.chain.step import Step, edges
 from compress.chain.stored import Stored
@@ -80,4 +80,6 @@ def _facts(artifact: Artifact | None) -> dict[str, Any]:
         found = dict(artifact.manifest.details)
         training = {name: value for name, value in found.pop("training", {}).items() if name != "curve"}
         return {**found, "training": training} if training else found
+    if isinstance(artifact, Sensitivity):
+        return artifact.report.model_dump(mode="json")
     return artifact.manifest.model_dump(mode="json", exclude={"kind"})

@@ -38,15 +38,17 @@ def set_stage(report: Report) -> StageEntry | None:
     return _last_of(report, "AdapterSet")
 
 
-def publish(report: Report, *, runs: Path, progress: Progress) -> Report:
+def publish(report: Report, *, runs: Path, progress: Progress, folder: Path | None = None) -> Report:
     """Write the run's folder; returns the report with `published` filled in.
+
+    `folder`: another one than `runs`/<pipeline>/.
 
     Raises: StoreError when the folder cannot be written.
     """
     from compress.reporting.model_card import model_card
     from compress.reporting.page import render
 
-    folder = runs.absolute() / report.pipeline
+    folder = folder.absolute() if folder is not None else runs.absolute() / report.pipeline
     stage, of_set = (bundle_stage(report), set_stage(report)) if report.passed else (None, None)
     places = {BUNDLE: stage, SET: of_set}
     there = [str(folder / name) for name, made in places.items() if made is not None]

@@ -53,12 +53,17 @@ def run_file(
         recording.warn(warning)
     require("train")
     spin_briefly()
+    report = run_loaded(loaded, store=Store(store, progress=recording), recording=recording, again_from=again_from)
+    return publish(report, runs=runs, progress=recording) if leads() else report
+
+
+def run_loaded(loaded: LoadedPipeline, *, store: Store, recording: Recording, again_from: str | None = None) -> Report:
+    """Run a pipeline that has no mistakes; nothing is published."""
     started, clock = now(), time.perf_counter()
-    runner = Runner(loaded.spec, store=Store(store, progress=recording), progress=recording, again_from=again_from)
+    runner = Runner(loaded.spec, store=store, progress=recording, again_from=again_from)
     runner.run()
     seconds = round(time.perf_counter() - clock, 3)
-    report = _report(loaded, runner, started=started, seconds=seconds, warnings=recording.warnings)
-    return publish(report, runs=runs, progress=recording) if leads() else report
+    return _report(loaded, runner, started=started, seconds=seconds, warnings=recording.warnings)
 
 
 def exit_code(report: Report, *, strict: bool) -> int:

@@ -5,7 +5,7 @@ Knows the order of things and nothing of models: steps make, `measuring` measure
 
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,17 @@ from compress.progress import Progress
 class Runner:
     """One execution of a pipeline."""
 
-    def __init__(self, pipeline: Pipeline, *, store: Store, progress: Progress, again_from: str | None = None) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        store: Store,
+        progress: Progress,
+        again_from: str | None = None,
+        stops: Callable[[Outcome], bool] | None = None,
+    ) -> None:
+        """`stops` is asked after each stage that did not fail; True ends the run there."""
+        self._stops = stops
         self.pipeline, self.store, self.progress = pipeline, store, progress
         self.outcomes = {step.name: Outcome(step) for step in pipeline.stages}
         names = list(self.outcomes)
@@ -51,7 +61,7 @@ class Runner:
                 self._make(outcome)
                 if leads():
                     self._measure_and_judge(outcome)
-            if outcome.error or outcome.failed_gate:
+            if outcome.error or outcome.failed_gate or (self._stops is not None and self._stops(outcome)):
                 return
 
     def made(self) -> dict[str, Artifact]:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from compress.chain.artifacts import KINDS, artifact_of
-from compress.chain.manifest import DatasetManifest, SetManifest
+from compress.chain.manifest import DatasetManifest, SensitivityManifest, SetManifest
 from compress.chain.store import Store
 from compress.chain.stored import Stored
 from compress.errors import ConfigurationError
@@ -66,7 +66,7 @@ def facts(stored: Stored) -> Iterator[tuple[str, str]]:
         else:
             yield "task", manifest.task
             yield "labels", ", ".join(manifest.labels) or "none"
-        if not isinstance(manifest, DatasetManifest):
+        if not isinstance(manifest, (DatasetManifest, SensitivityManifest)):
             yield "parameters", number(manifest.parameters)
     yield from _configuration(stored.record.get("said", {}))
     yield "key", stored.key

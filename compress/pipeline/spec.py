@@ -1,4 +1,4 @@
-"""The shape of a pipeline file: a name, a seed, how to measure, and stages."""
+"""The shape of a pipeline file: a name, a seed, how to measure, stages, and what a search may vary in them."""
 
 from functools import cache
 from typing import Any
@@ -8,6 +8,7 @@ from pydantic import Field, SerializeAsAny, create_model
 from compress.chain.measure import Measure
 from compress.chain.step import NAME_PATTERN, Step
 from compress.frozen import Frozen
+from compress.pipeline.search_space import Search
 
 MOST_STAGES = 200
 
@@ -23,6 +24,8 @@ class Pipeline(Frozen):
     """How every model is measured."""
     stages: tuple[SerializeAsAny[Step], ...] = Field(min_length=1, max_length=MOST_STAGES)
     """What is done, in this order; a stage reads those above it by name."""
+    search: Search | None = None
+    """For `compress search`: fields that vary and figures that are sought; a run does not read it."""
 
 
 def spec_of(steps: Any) -> type[Pipeline]:

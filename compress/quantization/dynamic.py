@@ -5,11 +5,16 @@ over the whole batch (`DynamicQuantizeLinear`), so a row's answer depends a litt
 `per_token`. Embeddings by `embeddings`.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from compress.inference.predictor import Batch
+from compress.progress import Progress, Silent
+from compress.quantization.algorithm import Algorithm
+from compress.quantization.block_weights import blocks_by_weight
 from compress.quantization.embeddings import quantize_embeddings
 from compress.quantization.finishing import Quantized, load_float, save_finished, size_mb, wanted_weights
 from compress.quantization.operators import raise_opset
@@ -28,8 +33,11 @@ def quantize_dynamic_int8(
     per_channel: bool = True,
     reduce_range: bool = False,
     weight_block_size: int | None = None,
+    weight_algorithm: Algorithm = "rtn",
+    calibration: Sequence[Batch] = (),
     embedding_bits: int | None = 8,
     embedding_block_size: int = 32,
+    progress: Progress | None = None,
 ) -> Quantized:
     """Write the int8 model of the float model `source`.
 
@@ -41,22 +49,31 @@ def quantize_dynamic_int8(
         reduce_range: weights in 7 bits, for processors whose 8-bit products saturate (x86 without VNNI).
         weight_block_size: products' weights lie in the file in 4 bits, in blocks of as many inputs, and become int8
             when the model is loaded; only per token. None: 8 bits.
+        weight_algorithm: which codes of 4 bits they get (`block_weights`).
+        calibration: encoded texts without padding, for `gptq`.
         embedding_bits: of looked-up tables: 8 (one scale a row), 4 (one a block), None: they stay float.
         embedding_block_size: weights of a row that share a scale, for 4 bits.
+        progress: told of what takes long.
 
     Raises: QuantizationError when the model is quantized already, when there was nothing to quantize, when some of it
-        was left, or when onnxruntime lacks an operator.
+        was left, when onnxruntime lacks an operator, or when `gptq` has no texts.
     """
     if weight_block_size is not None and not per_token:
         raise ValueError("weights in 4 bits are made for products per token")
     model = load_float(source)
     wanted = wanted_weights(model, embeddings=embedding_bits is not None)
+    blocks = None
+    if weight_block_size is not None:
+        blocks = blocks_by_weight(
+            model, weight_algorithm, bits=4, block_size=weight_block_size, batches=calibration,
+            progress=progress or Silent(),
+        )  # fmt: skip
     if per_token or embedding_bits == 4:
         raise_opset(model)
     if embedding_bits is not None:
         quantize_embeddings(model, bits=embedding_bits, block_size=embedding_block_size)
     if per_token:
-        quantize_per_token(model, Int8Weights(per_channel, reduce_range, weight_block_size))
+        quantize_per_token(model, Int8Weights(per_channel, reduce_range, weight_block_size, blocks))
     else:
         model = _per_batch(model, target, per_channel=per_channel, reduce_range=reduce_range)
     save_finished(model, target, embeddings=embedding_bits is not None)

@@ -9,7 +9,7 @@ finer than the codes, the scales of a table 384 wide add half a percent. 4 bits 
 of onnxruntime's own; sliced tables, and those too narrow for a block or of odd width, are in 8 bits there too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import onnx
@@ -24,7 +24,21 @@ NARROWEST = 16  # weights in a row: GatherBlockQuantized has no smaller block
 MICROSOFT = "com.microsoft"
 
 
-def quantize_embeddings(model: onnx.ModelProto, *, bits: int = 8, block_size: int = 32) -> int:
+def looked_up_tables(model: onnx.ModelProto) -> dict[str, str]:
+    """What `quantize_embeddings` would rewrite: the table that a node reads, by the node's first output."""
+    constants = initializers(model)
+    wanted = {found.node: found.weight for found in weighted_lookups(model)}
+    lookups = [node for node in model.graph.node if node.output[0] in wanted]
+    return {
+        node.output[0]: table
+        for node in lookups
+        if (table := wanted[node.output[0]]) == node.input[0] and table in constants and _along_rows(node, constants)
+    }
+
+
+def quantize_embeddings(
+    model: onnx.ModelProto, *, bits: int = 8, block_size: int = 32, among: Collection[str] | None = None
+) -> int:
     """Rewrite every Gather and Slice of a constant float table along its rows, in place; how many there were.
 
     A table with several readers is quantized once. A Gather along another axis, or in the table of a Constant node, is
@@ -34,15 +48,15 @@ def quantize_embeddings(model: onnx.ModelProto, *, bits: int = 8, block_size: in
         model: a float model.
         bits: 8: one scale a row; 4: one a block.
         block_size: weights of a row that share a scale; for 4 bits.
+        among: only the nodes whose first outputs these are; None: all of them.
     """
     graph, added = model.graph, Additions()
-    constants = initializers(model)
-    wanted = {found.node: found.weight for found in weighted_lookups(model)}
+    constants, tables = initializers(model), looked_up_tables(model)
     rewritten: list[onnx.NodeProto] = []
     done = 0
     for node in graph.node:
-        table = wanted.get(node.output[0])
-        if table is None or table != node.input[0] or table not in constants or not _along_rows(node, constants):
+        table = tables.get(node.output[0])
+        if table is None or (among is not None and node.output[0] not in among):
             rewritten.append(node)
             continue
         if bits == 4 and node.op_type == "Gather" and _fits_blocks(constants[table]):

@@ -1,8 +1,10 @@
 """What every scheme does before and after: refuse the quantized, leave no float weight, write a small file."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import onnx
 import onnxruntime
@@ -32,6 +34,8 @@ class Quantized:
     """Products without weights, which stay float."""
     size_mb_before: float
     size_mb_after: float
+    details: dict[str, Any] = field(default_factory=dict)
+    """What else the scheme found or chose, for the manifest."""
 
 
 def load_float(source: Path) -> onnx.ModelProto:
@@ -64,18 +68,24 @@ def wanted_weights(model: onnx.ModelProto, *, embeddings: bool) -> list[Weighted
     return wanted
 
 
-def save_finished(model: onnx.ModelProto, target: Path, *, embeddings: bool) -> None:
+def save_finished(model: onnx.ModelProto, target: Path, *, embeddings: bool, left_float: Collection[str] = ()) -> None:
     """Check that nothing was left, tidy up, write, and let onnxruntime open the file.
+
+    Args:
+        model: quantized.
+        target: where to write.
+        embeddings: whether looked-up tables have to be quantized too.
+        left_float: outputs of the nodes that may stay float.
 
     Raises: QuantizationError when weights stayed float, or when onnxruntime lacks an operator of the scheme.
     """
-    _check_nothing_left(model, embeddings=embeddings)
+    _check_nothing_left(model, embeddings=embeddings, left_float=left_float)
     del model.graph.value_info[:]
     del model.metadata_props[:]
     for node in model.graph.node:
         node.name = ""
     _merge_equal_initializers(model)
-    _drop_unread(model)
+    drop_unread(model)
     store_floats_in_half(model)
     shorten_names(model)
     onnx.save(model, target)
@@ -87,8 +97,9 @@ def size_mb(file: Path) -> float:
     return round(file.stat().st_size / 1e6, 3)
 
 
-def _check_nothing_left(model: onnx.ModelProto, *, embeddings: bool) -> None:
-    left = weighted_products(model) + (weighted_lookups(model) if embeddings else [])
+def _check_nothing_left(model: onnx.ModelProto, *, embeddings: bool, left_float: Collection[str]) -> None:
+    found = weighted_products(model) + (weighted_lookups(model) if embeddings else [])
+    left = [one for one in found if one.node not in left_float]
     if left:
         raise QuantizationError(
             f"{len(left)} of the nodes with constant weights stayed float: {_named(left)}. "
@@ -113,7 +124,8 @@ def _merge_equal_initializers(model: onnx.ModelProto) -> None:
             node.input[place] = same.get(name, name)
 
 
-def _drop_unread(model: onnx.ModelProto) -> None:
+def drop_unread(model: onnx.ModelProto) -> None:
+    """Take the initializers that no node reads out of the graph, in place."""
     read = {name for node in model.graph.node for name in node.input}
     kept = [tensor for tensor in model.graph.initializer if tensor.name in read]
     del model.graph.initializer[:]

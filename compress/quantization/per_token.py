@@ -13,7 +13,7 @@ token's own, which also makes this nearer to the float model than one scale for 
 them, which onnxruntime does once, when it loads the model. So it runs as fast as 8 bits.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from compress.inference.predictor import Array
-from compress.quantization.products import Additions, Product, replace_products
+from compress.quantization.products import Additions, Product, products_of, replace_products
 from compress.quantization.rounding import Blocks, round_to_nearest
 
 MICROSOFT = "com.microsoft"
@@ -39,24 +39,33 @@ class Int8Weights:
     """Codes to 64 instead of 127."""
     block_size: int | None = None
     """Kept in 4 bits in blocks of as many inputs; None: in 8."""
+    blocks: Mapping[str, Blocks] | None = None
+    """These blocks of 4 bits, by the products' weights (`block_weights`); None: rounded to the nearest."""
 
 
-def quantize_per_token(model: onnx.ModelProto, weights: Int8Weights) -> None:
-    """Rewrite every MatMul and Gemm with a constant float matrix on the right, in place; the opset has to be 21."""
+def quantize_per_token(model: onnx.ModelProto, weights: Int8Weights | Mapping[str, Int8Weights]) -> None:
+    """Rewrite every MatMul and Gemm with a constant float matrix on the right, in place; the opset has to be 21.
+
+    Args:
+        model: changed in place.
+        weights: of all of them; or of some by name, and the others stay float.
+    """
     quantized: set[str] = set()
+    left = () if isinstance(weights, Int8Weights) else _others(model, weights)
 
     def emit(product: Product, added: Additions) -> Iterator[onnx.NodeProto]:
         x, out = product.activation, product.output
         if x not in quantized:
             quantized.add(x)
             yield from _quantize_activations(x, len(product.matrix), added)
-        codes, scale, makers = _weight(product, weights, added)
+        own = weights if isinstance(weights, Int8Weights) else weights[product.name]
+        codes, scale, makers = _weight(product, own, added)
         yield from makers
         inputs = [f"{x}/codes", codes, _number(added, "one", np.float32(1)), scale, _zero_point(added)]
         yield helper.make_node("MatMulIntegerToFloat", inputs, [f"{out}/sum"], domain=MICROSOFT)
         yield helper.make_node("Mul", [f"{out}/sum", f"{x}/scale"], [out])
 
-    replace_products(model, emit)
+    replace_products(model, emit, leave=left)
 
 
 def symmetric_columns(matrix: Array, *, per_channel: bool, largest: int) -> tuple[Array, Array]:
@@ -65,6 +74,11 @@ def symmetric_columns(matrix: Array, *, per_channel: bool, largest: int) -> tupl
     scales = (found / largest).astype(np.float32)
     scales[scales == 0] = 1.0
     return np.round(matrix / scales).clip(-largest, largest).astype(np.int8), scales
+
+
+def _others(model: onnx.ModelProto, named: Mapping[str, Int8Weights]) -> tuple[str, ...]:
+    """Names of the products that are not named."""
+    return tuple(product.name for product in products_of(model) if product.name not in named)
 
 
 def _quantize_activations(x: str, width: int, added: Additions) -> Iterator[onnx.NodeProto]:
@@ -91,7 +105,10 @@ def _weight(product: Product, weights: Int8Weights, added: Additions) -> tuple[s
     matrix, makers = product.matrix, []
     inputs, outputs = matrix.shape
     if weights.block_size is not None:
-        blocks = round_to_nearest(matrix.T, bits=4, block_size=weights.block_size)
+        if weights.blocks is None:
+            blocks = round_to_nearest(matrix.T, bits=4, block_size=weights.block_size)
+        else:
+            blocks = weights.blocks[product.weight]
         matrix = blocks.floats().reshape(outputs, -1).T[:inputs]
         makers = list(_unpack(product.weight, blocks, inputs, added))
     largest = 64 if weights.reduce_range else LARGEST
@@ -107,7 +124,7 @@ def _unpack(weight: str, blocks: Blocks, inputs: int, added: Additions) -> Itera
     codes = blocks.codes.transpose(1, 2, 0)
     packed = added.add(f"{weight}/int4", lambda: int4_tensor(codes))
     fine = added.constant(f"{weight}/block_scales", np.ascontiguousarray(blocks.scales.transpose(1, 2, 0)))
-    yield helper.make_node("Cast", [packed], [f"{weight}/steps"], to=TensorProto.FLOAT)
+    yield from _steps(weight, packed, blocks, added)
     yield helper.make_node("Cast", [fine], [f"{weight}/block_scales32"], to=TensorProto.FLOAT)
     yield helper.make_node("Mul", [f"{weight}/steps", f"{weight}/block_scales32"], [f"{weight}/blocks"])
     flat = _number(added, f"rows{codes.shape[2]}", np.array([-1, codes.shape[2]]))
@@ -120,9 +137,21 @@ def _unpack(weight: str, blocks: Blocks, inputs: int, added: Additions) -> Itera
     )  # fmt: skip
 
 
+def _steps(weight: str, packed: str, blocks: Blocks, added: Additions) -> Iterator[onnx.NodeProto]:
+    """`weight/steps` float (blocks, block_size, outputs): codes less the zero points, where there are any."""
+    if blocks.zeros is None:
+        yield helper.make_node("Cast", [packed], [f"{weight}/steps"], to=TensorProto.FLOAT)
+        return
+    zeros = blocks.zeros.transpose(1, 2, 0)
+    added.add(f"{weight}/zeros", lambda: int4_tensor(zeros))
+    yield helper.make_node("Cast", [packed], [f"{weight}/codes"], to=TensorProto.FLOAT)
+    yield helper.make_node("Cast", [f"{weight}/zeros"], [f"{weight}/zeros32"], to=TensorProto.FLOAT)
+    yield helper.make_node("Sub", [f"{weight}/codes", f"{weight}/zeros32"], [f"{weight}/steps"])
+
+
 def int4_tensor(codes: Array) -> onnx.TensorProto:
-    """An ONNX tensor of codes from -8 to 7, two in a byte, the first low; the number of codes is even."""
-    nibbles = codes.reshape(-1).astype(np.uint8) & 15
+    """An ONNX tensor of codes from -8 to 7, two in a byte, the first low; an odd one at the end has a 0 beside it."""
+    nibbles = np.append(codes, np.zeros(codes.size % 2, codes.dtype)).astype(np.uint8) & 15
     tensor = TensorProto(data_type=TensorProto.INT4, dims=codes.shape)
     tensor.raw_data = (nibbles[0::2] | (nibbles[1::2] << 4)).tobytes()
     return tensor

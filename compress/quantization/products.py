@@ -1,6 +1,6 @@
 """Products of activations with a constant float matrix: found, with the matrix as numbers, and replaced one by one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,8 @@ class Product:
     matrix: Array
     """float32 (inputs, outputs)"""
     output: str
+    name: str = ""
+    """The node's own output in the float graph, behind its bias: what a product is called everywhere."""
 
 
 class Additions:
@@ -44,17 +46,35 @@ class Additions:
         return self.add(name, lambda: numpy_helper.from_array(np.asarray(array)))
 
 
-def replace_products(model: onnx.ModelProto, emit: Callable[[Product, Additions], Iterator[onnx.NodeProto]]) -> None:
+def products_of(model: onnx.ModelProto) -> list[Product]:
+    """Every MatMul and Gemm with a constant float matrix on the right, in the graph's order."""
+    constants = initializers(model)
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    found = (_product(node, constants, made_by) for node in model.graph.node)
+    return [product for product, _ in filter(None, found)]
+
+
+def replace_products(
+    model: onnx.ModelProto,
+    emit: Callable[[Product, Additions], Iterator[onnx.NodeProto]],
+    *,
+    leave: Collection[str] = (),
+) -> None:
     """Put what `emit` yields in the place of every MatMul and Gemm with a constant float matrix on the right.
 
     A Gemm's bias is added by an Add of its own. What is no such product (a matrix on the left, a scaled Gemm) is left
     for the caller to find.
+
+    Args:
+        model: rewritten in place.
+        emit: the nodes of one product.
+        leave: names of products that stay as they are.
     """
     constants, added = initializers(model), Additions()
     made_by = {name: node for node in model.graph.node for name in node.output}
     nodes: list[onnx.NodeProto] = []
     for node in model.graph.node:
-        found = _product(node, constants, made_by)
+        found = None if node.output[0] in leave else _product(node, constants, made_by)
         if found is None:
             nodes.append(node)
             continue
@@ -84,7 +104,7 @@ def _product(
     turned = bool(said.get("transB", 0))
     return Product(
         node.input[0], f"{node.input[1]}{'/turned' if turned else ''}", matrix.T if turned else matrix,
-        f"{node.output[0]}/product" if bias else node.output[0],
+        f"{node.output[0]}/product" if bias else node.output[0], node.output[0],
     ), bias  # fmt: skip
 
 

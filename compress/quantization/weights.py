@@ -42,7 +42,11 @@ def weighted_lookups(model: onnx.ModelProto) -> list[Weighted]:
 def activation_products(model: onnx.ModelProto) -> int:
     """Products of activations with activations, as in attention: they have no weights, so they rightly stay float."""
     weighted = {found.node for found in weighted_products(model)}
-    return sum(node.op_type in PRODUCTS and node.output[0] not in weighted for node in model.graph.node)
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    return sum(
+        node.op_type in PRODUCTS and node.output[0] not in weighted and not _reads_codes(node, made_by)
+        for node in model.graph.node
+    )
 
 
 def quantized_operators(model: onnx.ModelProto) -> dict[str, int]:
@@ -67,13 +71,21 @@ def _weighted(model: onnx.ModelProto) -> Iterator[Weighted]:
     for node in model.graph.node:
         # the indices of a lookup are no weights
         read = node.input[:1] if node.op_type in {"Gather", "Slice"} else node.input
-        if node.op_type not in PRODUCTS | LOOKUPS:
+        if node.op_type not in PRODUCTS | LOOKUPS or _reads_codes(node, made_by):
             continue
         for name in read:
             weight = _constant_matrix(name, constants, made_by)
             if weight is not None:
                 yield Weighted(node.output[0], node.op_type, weight)
                 break
+
+
+def _reads_codes(node: onnx.NodeProto, made_by: dict[str, onnx.NodeProto]) -> bool:
+    """Whether both factors are dequantized just before (QDQ): onnxruntime multiplies the codes, not the floats."""
+    factors = [made_by.get(name) for name in node.input[:2]]
+    return node.op_type in {"MatMul", "Gemm"} and all(
+        maker is not None and maker.op_type == "DequantizeLinear" for maker in factors
+    )
 
 
 def _constant_matrix(

@@ -13,7 +13,7 @@ from jinja2 import Environment
 from compress.chain.manifest import MANIFEST, DatasetManifest, Manifest, ModelManifest
 from compress.reporting.outcomes import OUTCOME_WORDS
 from compress.reporting.schema import ComparisonEntry, LatencyEntry, Report, StageEntry
-from compress.reporting.summary import comparison_with, stage_named
+from compress.reporting.summary import ancestors_of, comparison_with, stage_named
 from compress.reporting.template_environment import template_environment
 
 MARKDOWN = re.compile(r"([\\`*\[\]<>|~]|\b_|_\b|(?<=\W)_)")
@@ -47,15 +47,6 @@ def model_card(report: Report, stage: StageEntry) -> str:
         .strip()
         + "\n"
     )
-
-
-def ancestors_of(report: Report, stage: StageEntry) -> list[StageEntry]:
-    """All that `stage` was made out of and itself, in the order of the pipeline."""
-    wanted = {stage.name}
-    for earlier in reversed(report.stages):
-        if earlier.name in wanted:
-            wanted.update(earlier.inputs)
-    return [one for one in report.stages if one.name in wanted]
 
 
 def plain(value: Any) -> str:

@@ -11,14 +11,18 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
+from compress.chain.sensitivity import SensitivityReport
 from compress.reporting.charts.confusion import confusion
 from compress.reporting.charts.curves import curves
 from compress.reporting.charts.gate_strip import gate_strip
 from compress.reporting.charts.lineage import lineage
 from compress.reporting.charts.reliability import reliability
 from compress.reporting.charts.scatter import scatter
+from compress.reporting.charts.sensitivity import STYLES as SENSITIVITY_STYLES
+from compress.reporting.charts.sensitivity import SensitivityChart, sensitivity_chart
 from compress.reporting.outcomes import OUTCOME_MARKS, OUTCOME_WORDS
 from compress.reporting.schema import MeasuresEntry, Report, StageEntry
+from compress.reporting.sensitivity import other_details, sensitivity_of
 from compress.reporting.summary import (
     comparison_with,
     final_model,
@@ -53,6 +57,7 @@ def render(report: Report) -> str:
         reference=stage_named(report, report.reference),
         scatter=scatter(report),
         trained=[(stage, curves(stage)) for stage in report.stages if stage.curve],
+        sensitivities=_sensitivities(report),
         confusion=confusion(final.measures) if final and final.measures else None,
         reliability=reliability(final.measures.reliability) if final and final.measures else None,
         gates=[(stage, verdict, gate_strip(verdict)) for stage in report.stages for verdict in stage.verdicts],
@@ -74,6 +79,8 @@ def environment() -> Environment:
         latency_ratio=latency_ratio,
         models_in=models_in,
         gated_latency=gated_latency,
+        other_details=other_details,
+        sensitivity_styles=SENSITIVITY_STYLES,
     )
     return made
 
@@ -106,3 +113,8 @@ def models_in(name: str, measures: MeasuresEntry) -> list[tuple[str, MeasuresEnt
     """The measures of a model and, below it, of each of its parts."""
     parts = [found for part, inner in measures.parts.items() for found in models_in(f"{name}, {part}", inner)]
     return [(name, measures), *parts]
+
+
+def _sensitivities(report: Report) -> list[tuple[StageEntry, SensitivityReport, SensitivityChart | None]]:
+    found = [(stage, sensitivity_of(stage)) for stage in report.stages]
+    return [(stage, measured, sensitivity_chart(measured)) for stage, measured in found if measured is not None]

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from compress.adapters.set_file import SET_FILE, SetFile
 from compress.chain.manifest import DatasetManifest, SetManifest
-from compress.reporting.model_card import MOST_LABELS, PIPELINE_TAG, ancestors_of, card_environment, manifest_of
+from compress.reporting.model_card import MOST_LABELS, PIPELINE_TAG, card_environment, manifest_of
 from compress.reporting.parts import part_rows
 from compress.reporting.schema import Report, StageEntry
+from compress.reporting.summary import ancestors_of
 
 
 def set_card(report: Report, stage: StageEntry) -> str:

@@ -51,6 +51,15 @@ def primary_of(report: Report) -> str:
     return names.pop() if len(names) == 1 else "score"
 
 
+def ancestors_of(report: Report, stage: StageEntry) -> list[StageEntry]:
+    """All that `stage` was made out of and itself, in the order of the pipeline."""
+    wanted = {stage.name}
+    for earlier in reversed(report.stages):
+        if earlier.name in wanted:
+            wanted.update(earlier.inputs)
+    return [one for one in report.stages if one.name in wanted]
+
+
 def outcome_of(stage: StageEntry) -> Outcome:
     """The worst that happened to the stage."""
     if stage.status == "failed" or stage.error is not None:

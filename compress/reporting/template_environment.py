@@ -12,14 +12,15 @@ from compress.reporting import numbers
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def template_environment(*, autoescape: bool) -> Environment:
+def template_environment(*, autoescape: bool, beside: Path | None = None) -> Environment:
     """A new environment with the filters that write numbers.
 
     Args:
         autoescape: for HTML; Markdown would show the escapes.
+        beside: a folder with more templates, that of another room.
     """
     made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([TEMPLATES, *([beside] if beside else [])]),
         autoescape=autoescape,  # noqa: S701
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -19,6 +19,9 @@ from compress.steps.load_data import LoadData
 from compress.steps.merge_lora import MergeLora
 from compress.steps.prune import Prune
 from compress.steps.quantize import Quantize
+from compress.steps.quantize_torch import QuantizeTorch
+from compress.steps.sensitivity import MeasureSensitivity
+from compress.steps.train_quantized import TrainQuantized
 
 AnyStep = Annotated[
     LoadData
@@ -29,8 +32,11 @@ AnyStep = Annotated[
     | ExtractLora
     | Distill
     | Prune
+    | TrainQuantized
     | ExportOnnx
+    | MeasureSensitivity
     | Quantize
+    | QuantizeTorch
     | AdapterSet
     | Bundle,
     Field(discriminator="step"),

@@ -55,6 +55,13 @@ class AdapterSet(Step):
             )
         return scheme
 
+    @field_validator("scheme")
+    @classmethod
+    def _needs_no_data(cls, scheme: Scheme | None) -> Scheme | None:
+        if scheme is not None and scheme.calibrates:
+            raise ValueError(f"a set's base has no task of its own, so no data to calibrate on: {HOW_TO_QUANTIZE}")
+        return scheme
+
     def measured_parts(self) -> Mapping[str, str]:
         """The adapters, each held against its own delta."""
         return {name: edge.stage for name, edge in self.deltas.items()}

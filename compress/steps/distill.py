@@ -1,6 +1,6 @@
 """`distill`: a student learns from a teacher's answers, and from what goes on inside it; from several, in phases."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from compress.chain.artifacts import Checkpoint, Dataset
-from compress.chain.step import Input, Step, Workspace
+from compress.chain.step import Input, Loc, Step, Workspace
 from compress.steps.augmentation import Augmentation, augmented
 from compress.steps.distillation.checks import (
     check_data,
@@ -28,6 +28,7 @@ from compress.steps.distillation.objectives import (
 )
 from compress.steps.distillation.phases import Phase
 from compress.steps.distillation.teachers import Teacher, Teachers, open_teachers
+from compress.steps.quantized_models import about_quantized
 from compress.steps.student import Made, Student, make_student
 from compress.steps.student_layers import drafted
 from compress.steps.trained import labelled, last_good_kept
@@ -92,6 +93,17 @@ class Distill(Step):
         if self.augmentation is not None:
             check_unlabelled(self.all_objectives(), word="augmentation")
         return self
+
+    def check_inputs(self, earlier: Mapping[str, Step]) -> Iterator[tuple[Loc, str]]:
+        """A quantized model may teach; a student cannot be one, nor be made of its layers."""
+        if self.student.stage is not None:
+            yield from about_quantized(
+                ("student", "stage"), self.student.stage.stage, earlier, cannot="learn as a student"
+            )
+        if self.student.layers is not None:
+            first = self.all_teachers()[0].stage.stage
+            cannot = "give its layers to a student (it may teach one with a `base` or `stage`)"
+            yield from about_quantized(("student", "layers"), first, earlier, cannot=cannot)
 
     def all_teachers(self) -> list[Teacher]:
         """The one, or the several."""

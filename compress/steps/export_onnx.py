@@ -1,13 +1,14 @@
 """`export_onnx`: a checkpoint to an ONNX graph that answers as it does."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from compress.chain.artifacts import Checkpoint, OnnxModel
-from compress.chain.step import Input, Step, Workspace
+from compress.chain.step import Input, Loc, Step, Workspace
 from compress.progress import Progress
+from compress.steps.quantized_models import about_quantized
 
 ROWS_TO_CHOOSE_FROM = 2_000  # parity is asked of a few of them, spread over their lengths
 
@@ -34,6 +35,11 @@ class ExportOnnx(Step):
                 "fuse and graph: lean exclude each other: lean fuses what is quicker fused. Leave fuse out"
             )
         return self
+
+    def check_inputs(self, earlier: Mapping[str, Step]) -> Iterator[tuple[Loc, str]]:
+        """The model is float: ONNX has no operators for bitsandbytes' weights."""
+        cannot = "be exported (`step: quantize` after the export makes an ONNX model of fewer bits)"
+        yield from about_quantized(("model",), self.model.stage, earlier, cannot=cannot)
 
     def run(self, workspace: Workspace) -> OnnxModel:
         """Export, check, prove."""

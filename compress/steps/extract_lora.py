@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from compress.chain.artifacts import Checkpoint, LoraDelta
 from compress.chain.step import Input, Loc, Step, Workspace
 from compress.steps.base_model import Base, BaseStage, find_base
+from compress.steps.quantized_models import about_quantized
 
 if TYPE_CHECKING:
     from compress.tuning.extracting import Extracted
@@ -43,8 +44,12 @@ class ExtractLora(Step):
         """The share of the linear layers' difference that is kept; the share of all difference that lies elsewhere."""
         return ("energy_kept", "residue")
 
-    def check_inputs(self, earlier: Mapping[str, Step]) -> Iterator[tuple[Loc, str]]:  # noqa: ARG002
-        """A model has no difference from itself."""
+    def check_inputs(self, earlier: Mapping[str, Step]) -> Iterator[tuple[Loc, str]]:
+        """A model has no difference from itself; a quantized one differs everywhere."""
+        cannot = "be compared with another weight by weight"
+        yield from about_quantized(("model",), self.model.stage, earlier, cannot=cannot)
+        if isinstance(self.base, BaseStage):
+            yield from about_quantized(("base", "stage"), self.base.stage.stage, earlier, cannot=cannot)
         if isinstance(self.base, BaseStage) and self.base.stage.stage == self.model.stage:
             yield (
                 ("base", "stage"),

@@ -1,17 +1,26 @@
-"""`finetune_lora`: the same as `finetune` with low-rank adapters, so that a delta of some megabytes comes out."""
+"""`finetune_lora`: the same as `finetune` with low-rank adapters, so that a delta of some megabytes comes out.
+
+With `quantized_base: nf4` it is QLoRA (Dettmers et al. 2023): the frozen base is held in 4 bits while it trains.
+"""
 
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from compress.chain.artifacts import Dataset, LoraDelta
-from compress.chain.step import Input, Step, Workspace
-from compress.steps.base_model import Base, find_base
+from compress.chain.step import Input, Loc, Step, Workspace
+from compress.steps.base_model import Base, BaseStage, find_base
+from compress.steps.quantized_models import about_missing_library, about_quantized
 from compress.steps.trained import labelled, last_good_kept, trained_manifest
 from compress.training.options import Training
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
 
 STABILISED_ALPHA = 8.0
 """Of rsLoRA: at rank 16, 8 / sqrt(16) is the scale that 2 x rank / rank is without it."""
@@ -57,27 +66,41 @@ class FinetuneLora(Step):
     """Names of the linear layers that are adapted; `auto`: query and value, as the family calls them."""
     loraplus_ratio: float | None = Field(default=None, ge=1, le=1000)
     """LoRA+: how many times the learning rate the adapters' B matrices have; then set a lower `learning_rate`."""
+    quantized_base: Literal["nf4"] | None = None
+    """QLoRA: the base's linear layers in 4 bits while it trains; `merge_lora` merges onto it in full precision."""
+    double_quantization: bool = False
+    """Of the quantized base: the scales in 8 bits too, 0.37 bits a weight less."""
+    gradient_checkpointing: bool = False
+    """Compute what is inside the layers again in the backward pass instead of keeping it: less memory, more time."""
     max_length: int = Field(default=128, ge=2, le=8192)
     """Tokens, special ones included; longer texts are cut."""
     training: Training = Training()
     """How it is trained; what is left out is chosen by strategy and number of rows."""
 
+    @model_validator(mode="after")
+    def _every_word_has_an_effect(self) -> Self:
+        if self.double_quantization and self.quantized_base is None:
+            message = "`double_quantization` has no effect without `quantized_base: nf4`: add that, or leave it out"
+            raise PydanticCustomError("quantized_base", message)
+        return self
+
+    def check_inputs(self, earlier: Mapping[str, Step]) -> Iterator[tuple[Loc, str]]:
+        """The base is in full precision, and what would quantize it is there."""
+        if isinstance(self.base, BaseStage):
+            cannot = "be trained on (`quantized_base: nf4` quantizes the base of a training)"
+            yield from about_quantized(("base", "stage"), self.base.stage.stage, earlier, cannot=cannot)
+        if self.quantized_base is not None:
+            yield from about_missing_library(("quantized_base",), f"quantized_base: {self.quantized_base}")
+
     def run(self, workspace: Workspace) -> LoraDelta:
         """Adapt, keep the best state by validation, write the PEFT folder with the tokenizer."""
-        from compress.models.load import load_base, load_tokenizer, save_delta
+        from compress.models.load import load_tokenizer, save_delta
         from compress.training.supervise import supervise
-        from compress.tuning.lora import lora
 
         data, base = labelled(workspace.load(self.data), stage=self.data.stage), find_base(self.base, workspace)
         task, labels = data.manifest.task, data.manifest.labels
-        model = load_base(base.folder, task=task, labels=labels, seed=workspace.seed)
-        tokenizer, parameters = load_tokenizer(base.folder), model.num_parameters()
-        delta = lora(
-            model, rank=self.rank, alpha=self.alpha or (STABILISED_ALPHA if self.rank_stabilised else None),
-            dropout=self.dropout, targets=None if self.targets == "auto" else self.targets,
-            rank_stabilised=self.rank_stabilised, rank_pattern=self.rank_pattern, alpha_pattern=self.alpha_pattern,
-            seed=workspace.seed,
-        )  # fmt: skip
+        model, parameters, held = self._base(base.folder, data, workspace)
+        tokenizer, delta = load_tokenizer(base.folder), self._adapt(model, seed=workspace.seed)
 
         def save(to: Path) -> None:
             save_delta(delta, tokenizer, to, base=base.title, max_length=self.max_length)
@@ -91,7 +114,44 @@ class FinetuneLora(Step):
         save(workspace.out)
         manifest = trained_manifest(
             kind="LoraDelta", step=self.step, data=data, base=base, max_length=self.max_length, parameters=parameters,
-            details={"training": report.details()},
+            details={"training": report.details(), **held},
         )  # fmt: skip
         manifest.model_copy(update={"base": base.place}).write(workspace.out)
         return LoraDelta(workspace.out, "")
+
+    def _base(self, folder: Path, data: Dataset, workspace: Workspace) -> "tuple[PreTrainedModel, int, dict[str, Any]]":
+        """The base, its parameters in full precision, and what the manifest says of how it was held.
+
+        By the latter others find how to run the delta as it was trained (`Quantization.of_base`).
+        """
+        from compress.models.load import load_base, load_quantized_base
+        from compress.models.quantized import Quantization, parameters_of
+        from compress.training.precision import computed_in, format_of
+
+        task, labels = data.manifest.task, data.manifest.labels
+        if self.quantized_base is None:
+            model = load_base(folder, task=task, labels=labels, seed=workspace.seed)
+            return model, model.num_parameters(), {}
+        how = Quantization(self.quantized_base, self.double_quantization)
+        model, layers = load_quantized_base(
+            folder, how, task=task, labels=labels, seed=workspace.seed,
+            compute=format_of(computed_in(self.training.precision)),
+        )  # fmt: skip
+        workspace.progress.say(f"{self.name}: {len(layers.quantized)} linear layers of the base in {how.bits}.")
+        held = {"quantized_base": how.bits, "double_quantization": how.double_quantization}
+        return model, parameters_of(model), {**held, "quantized_layers": len(layers.quantized)}
+
+    def _adapt(self, model: "PreTrainedModel", *, seed: int) -> "PeftModel":
+        """The model with its adapters."""
+        from compress.tuning.checkpointing import checkpoint_gradients
+        from compress.tuning.lora import lora
+
+        delta = lora(
+            model, rank=self.rank, alpha=self.alpha or (STABILISED_ALPHA if self.rank_stabilised else None),
+            dropout=self.dropout, targets=None if self.targets == "auto" else self.targets,
+            rank_stabilised=self.rank_stabilised, rank_pattern=self.rank_pattern, alpha_pattern=self.alpha_pattern,
+            seed=seed,
+        )  # fmt: skip
+        if self.gradient_checkpointing:
+            checkpoint_gradients(model)
+        return delta

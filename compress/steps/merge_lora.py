@@ -1,20 +1,27 @@
-"""`merge_lora`: a LoRA delta added to its base, with the proof that the answers stay the same."""
+"""`merge_lora`: a LoRA delta added to its base, with the proof that the answers stay the same.
+
+A delta that was trained on a quantized base is merged onto the full-precision one. The proof is then of the delta on
+that base; how far it is from what was trained is reported (`loss_of_merging`).
+"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from compress.chain.artifacts import Checkpoint, LoraDelta
+from compress.chain.artifacts import Checkpoint, Dataset, LoraDelta
 from compress.chain.step import Input, Step, Workspace
 from compress.errors import ModelError
 from compress.progress import Progress
 from compress.steps.base_model import pretrained
+from compress.steps.loss_of_merging import loss_of_merging, tell_loss
 
 if TYPE_CHECKING:
+    import datasets
     import numpy as np
     from numpy.typing import NDArray
 
 AGREEMENT = 1e-4
 PROOF_ROWS = 64
+LOSS_ROWS = 512
 PROOF_BATCH = 16
 
 
@@ -30,31 +37,49 @@ class MergeLora(Step):
 
         Raises: ModelError when the base is another one by now, or the answers differ.
         """
+        from compress.data.rows import texts_of
         from compress.models.load import load_delta, load_tokenizer, save_checkpoint
         from compress.tuning.lora import merge
 
         delta = workspace.load(self.delta)
         facts, folder = delta.manifest, workspace.base_of(delta)
-        texts = _texts(workspace.dataset_of(delta).path)
-        before = _logits(delta.path, texts, workspace.progress, facts.max_length, base_folder=folder)
+        texts = texts_of(_rows(workspace.dataset_of(delta), PROOF_ROWS))
+        before = _logits(delta.path, texts, workspace.progress, facts.max_length, base_folder=folder, as_trained=False)
         merged = merge(load_delta(delta.path, base_folder=folder, task=facts.task, labels=facts.labels))
         save_checkpoint(merged, load_tokenizer(delta.path), workspace.out, max_length=facts.max_length)
         after = _logits(workspace.out, texts, workspace.progress, facts.max_length)
-        parity = {"rows": len(texts), "max_difference": _agreeing(before, after), "limit": AGREEMENT}
+        details: dict[str, Any] = {
+            "parity": {"rows": len(texts), "max_difference": _agreeing(before, after), "limit": AGREEMENT}
+        }
+        if "quantized_base" in facts.details:
+            details["quantized_base"] = facts.details["quantized_base"]
+            details["loss"] = self._loss(delta, folder, workspace)
         facts.derived(
-            kind="Checkpoint", step=self.step, digest=delta.digest, details={"parity": parity},
-            **pretrained(facts, folder),
+            kind="Checkpoint", step=self.step, digest=delta.digest, details=details, **pretrained(facts, folder),
         ).write(workspace.out)  # fmt: skip
         return Checkpoint(workspace.out, "")
 
+    def _loss(self, delta: LoraDelta, base_folder: Path, workspace: Workspace) -> dict[str, Any]:
+        """How far the merged model, written already, is from the delta on the quantized base; told and returned."""
+        from compress.data.rows import targets_of, texts_of
 
-def _texts(data: Path) -> "list[str] | list[tuple[str, str]]":
+        facts, rows = delta.manifest, _rows(workspace.dataset_of(delta), LOSS_ROWS)
+        texts, length = texts_of(rows), facts.max_length
+        found = loss_of_merging(
+            _logits(workspace.out, texts, workspace.progress, length),
+            _logits(delta.path, texts, workspace.progress, length, base_folder=base_folder),
+            targets_of(rows), task=facts.task, labels=facts.labels,
+        )  # fmt: skip
+        tell_loss(found, task=facts.task, progress=workspace.progress, name=self.name)
+        return found
+
+
+def _rows(data: Dataset, count: int) -> "datasets.Dataset":
     """Real rows: of the first split that has some, validation before train, so that they are other ones."""
-    from compress.data.rows import load_split, spread, texts_of
+    from compress.data.rows import load_split, spread
 
-    split = next(split for split in ("validation", "test", "train") if (data / split).is_dir())
-    rows = load_split(data, split)
-    return texts_of(spread(rows, PROOF_ROWS))
+    split = next(split for split in ("validation", "test", "train") if (data.path / split).is_dir())
+    return spread(load_split(data.path, split), count)
 
 
 def _logits(
@@ -64,6 +89,7 @@ def _logits(
     max_length: int,
     *,
     base_folder: Path | None = None,
+    as_trained: bool = True,
 ) -> "NDArray[np.float32]":
     """Of each text, as the folder's model answers in fp32."""
     from compress.inference.run import predict_all
@@ -71,8 +97,9 @@ def _logits(
     from compress.inference.torch_predictor import open_torch
 
     return predict_all(
-        open_torch(folder, threads=0, base_folder=base_folder), TextEncoder.load(folder, max_length=max_length), texts,
-        batch_size=PROOF_BATCH, progress=progress, description="proof of the merge",
+        open_torch(folder, threads=0, base_folder=base_folder, as_trained=as_trained),
+        TextEncoder.load(folder, max_length=max_length), texts, batch_size=PROOF_BATCH, progress=progress,
+        description="proof of the merge",
     )  # fmt: skip
 
 

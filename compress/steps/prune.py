@@ -1,12 +1,13 @@
 """`prune`: parts of a model taken away; what is left is a smaller model of the same task."""
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from compress.chain.artifacts import Checkpoint, Dataset
-from compress.chain.step import Input, Step, Workspace
+from compress.chain.step import Input, Loc, Step, Workspace
 from compress.errors import DataError
 from compress.steps.pruning.embedding_rank import EmbeddingRank
 from compress.steps.pruning.heads import Heads
@@ -15,6 +16,7 @@ from compress.steps.pruning.magnitude import MagnitudePruning
 from compress.steps.pruning.neurons import Neurons
 from compress.steps.pruning.subject import Subject
 from compress.steps.pruning.vocabulary import Vocabulary
+from compress.steps.quantized_models import about_quantized
 
 Method = Annotated[
     Heads
@@ -52,6 +54,10 @@ class Prune(Step):
             message = "the method {kind} reads no `unlabelled` text: leave it out (it is for {readers})"
             raise PydanticCustomError("unlabelled", message, found)
         return self
+
+    def check_inputs(self, earlier: Mapping[str, Step]) -> Iterator[tuple[Loc, str]]:
+        """The model is float."""
+        yield from about_quantized(("model",), self.model.stage, earlier, cannot="be pruned")
 
     def own_figures(self) -> tuple[str, ...]:
         """What the method writes into the manifest."""

@@ -6,12 +6,16 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from compress.chain.artifacts import OnnxModel
-from compress.chain.step import Input, Loc, Step, Workspace
+from compress.chain.artifacts import OnnxModel, Sensitivity
+from compress.chain.step import Input, Loc, Step, Workspace, edges
 from compress.steps.quantization.dynamic_int8 import DynamicInt8
+from compress.steps.quantization.given import Given
+from compress.steps.quantization.mixed import Mixed
+from compress.steps.quantization.static_int8 import StaticInt8
+from compress.steps.quantization.trainable import other_scheme
 from compress.steps.quantization.weight_only import WeightOnly
 
-Scheme = Annotated[DynamicInt8 | WeightOnly, Field(discriminator="kind")]
+Scheme = Annotated[DynamicInt8 | WeightOnly | StaticInt8 | Mixed, Field(discriminator="kind")]
 
 
 class Quantize(Step):
@@ -30,6 +34,20 @@ class Quantize(Step):
         name = self.model.stage
         if isinstance(earlier.get(name), Quantize):
             yield ("model",), f"'{name}' is quantized already: name the stage that exported the float model"
+        yield from self._about_another_model(earlier)
+
+    def _about_another_model(self, earlier: Mapping[str, Step]) -> Iterator[tuple[Loc, str]]:
+        """A sensitivity report says nothing about other models."""
+        report = self.scheme.sensitivity if isinstance(self.scheme, (Mixed, StaticInt8)) else None
+        measured = earlier.get(report.stage) if report is not None else None
+        if report is None or measured is None or measured.produces() is not Sensitivity:
+            return
+        about = next(edge.stage for loc, edge in edges(measured).items() if loc == ("model",))
+        if about != self.model.stage:
+            problem = (
+                f"'{report.stage}' measured '{about}', and this quantizes '{self.model.stage}': measure the same model"
+            )
+            yield ("scheme", "sensitivity"), problem
 
     def run(self, workspace: Workspace) -> OnnxModel:
         """Quantize and count."""
@@ -38,13 +56,16 @@ class Quantize(Step):
 
         model = workspace.load(self.model)
         target = workspace.out / "model.onnx"
-        found = self.scheme.apply(model.path / "model.onnx", target, workspace.progress)
+        if (other := other_scheme(model.manifest, self.scheme.model_dump(mode="json"))) is not None:
+            workspace.progress.warn(f"{self.name}: {other}")
+        found = self.scheme.apply(model.path / "model.onnx", target, Given(workspace, model))
         copy_beside(model.path, workspace.out)
         invariance = self._batch_invariance(workspace, max_length=model.manifest.max_length)
         counts = ", ".join(f"{count} {operator}" for operator, count in found.quantized.items())
         workspace.progress.say(f"quantized {counts}: {found.size_mb_before} MB became {found.size_mb_after} MB.")
+        counted = asdict(found)
         details = {
-            "scheme": self.scheme.model_dump(), **asdict(found), "nodes": count_nodes(target),
+            "scheme": self.scheme.model_dump(), **counted.pop("details"), **counted, "nodes": count_nodes(target),
             "batch_invariance": invariance,
         }  # fmt: skip
         model.manifest.derived(

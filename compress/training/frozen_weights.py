@@ -40,10 +40,10 @@ def frozen_rounded_once(model: nn.Module, computed: Computed) -> Iterator[int]:
 
 
 def _frozen(model: nn.Module) -> list[Tensor]:
-    """Weights and biases of the linear layers of which nothing trains, each once."""
+    """Weights and biases of the linear layers of which nothing trains, each once; not the codes of quantized ones."""
     layers = [module for module in model.modules() if isinstance(module, nn.Linear)]
-    found = [weights for layer in layers for weights in layer.parameters() if not _trains(layer)]
-    return list({id(weights): weights for weights in found}.values())
+    found = [weights for layer in layers if not _trains(layer) for weights in layer.parameters()]
+    return list({id(weights): weights for weights in found if weights.is_floating_point()}.values())
 
 
 def _trains(layer: nn.Linear) -> bool:

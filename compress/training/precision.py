@@ -29,6 +29,11 @@ def computed_in(precision: Precision) -> Computed:
     return "bf16" if processor_has_bf16() else "fp32"
 
 
+def format_of(computed: Computed) -> torch.dtype:
+    """PyTorch's name of it."""
+    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[computed]
+
+
 @cache
 def processor_has_bf16() -> bool:
     """Whether this processor multiplies bf16 in hardware; where it cannot be read: no."""

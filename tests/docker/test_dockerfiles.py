@@ -67,7 +67,7 @@ def test_only_the_environment_leaves_the_first_stage(name):
     assert 'PATH="/opt/compress/bin:$PATH"' in only(last, "ENV").rest
 
 
-@pytest.mark.parametrize(("name", "extras"), [("serve", "[serve]"), ("train", "[train,demo,serve]")])
+@pytest.mark.parametrize(("name", "extras"), [("serve", "[serve]"), ("train", "[train,demo,serve,search]")])
 def test_the_tested_versions_are_installed(name, extras):
     install = only(read_stages(name)[0], "RUN").rest
     assert f"pip install --no-cache-dir --constraint constraints.txt '.{extras}'" in install

@@ -46,7 +46,10 @@ stages:
     objectives: [{kind: logits, temperature: 2.0, weight: 0.9}, {kind: hard_labels, weight: 0.1}]
     training: {steps: 60, learning_rate: 1e-3, batch_size: 16}
     gates: {against: teacher, max_drop: {accuracy: 0.5}}
+  - {name: aware, step: train_quantized, model: student, teacher: teacher, data: texts, training: {steps: 5}}
+  - {name: nf4, step: quantize_torch, model: student, bits: nf4}
   - {name: onnx, step: export_onnx, model: student}
+  - {name: sensitive, step: sensitivity, model: onnx, by: layer, rows: 16}
   - name: int8
     step: quantize
     model: onnx

@@ -35,6 +35,14 @@ def test_only_the_stage_in_flight_is_lost(project, how, code):
     assert "Traceback" not in said
     assert ("run the same command again to go on" in said) is (how == signal.SIGINT), "a killed one says nothing"
     rows = plan_file(project.file, overrides=[LONG], store=project.folder / ".compress")
-    assert [row.name for row in rows if not row.reused] == ["student", "onnx", "int8", "edge"]
+    assert [row.name for row in rows if not row.reused] == [
+        "student",
+        "aware",
+        "nf4",
+        "onnx",
+        "sensitive",
+        "int8",
+        "edge",
+    ]
     report = project.run()
     assert {stage.status for stage in report.stages} == {"reused"}, "what was finished before is untouched"

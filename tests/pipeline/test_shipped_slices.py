@@ -15,7 +15,7 @@ from tests.tiny import tiny_base
 
 PIPELINES = Path(__file__).parents[2] / "pipelines"
 ROWS = 160
-TRAINS = {"finetune", "finetune_lora", "distill"}
+TRAINS = {"finetune", "finetune_lora", "distill", "train_quantized"}
 SETS = ["adapters"]
 """Pipelines that end in a set of adapters."""
 BUNDLES = [file for file in sorted(PIPELINES.glob("*.yaml")) if file.stem not in SETS]

@@ -4,6 +4,8 @@ import pytest
 from onnx import TensorProto, numpy_helper
 
 from compress.exporting.nodes import count_nodes, count_optimised, save_optimised
+from compress.progress import Silent
+from compress.quantization.block_weights import blocks_by_weight
 from compress.quantization.dynamic import quantize_dynamic_int8
 from compress.quantization.per_token import int4_tensor, symmetric_columns
 from tests.quantization.answers import is_the_same_in_any_batch, logits
@@ -110,6 +112,27 @@ def test_weights_of_4_bits_become_int8_when_the_model_is_loaded(tmp_path, block_
     assert [(tensor.data_type, list(tensor.dims)) for tensor in loaded] == [(TensorProto.INT8, [48, 5])]
     assert {"Cast", "Reshape", "Slice"}.isdisjoint(count_optimised(tmp_path / "int4.onnx", basic=False))
     assert np.abs(run(tmp_path / "int4.onnx", X) - X @ MATRIX).max() < 0.15 * np.abs(X @ MATRIX).max()
+
+
+@pytest.mark.parametrize("algorithm", ["hqq", "gptq"])
+def test_weights_of_4_bits_are_those_of_the_algorithm(tmp_path, algorithm):
+    source, calibration = linear(tmp_path / "float.onnx", MATRIX), [{"x": X}]
+    options = {"per_token": True, "weight_block_size": 16}
+    quantize_dynamic_int8(source, tmp_path / "it.onnx", **options, weight_algorithm=algorithm, calibration=calibration)
+    blocks = blocks_by_weight(
+        onnx.load(source), algorithm, bits=4, block_size=16, batches=calibration, progress=Silent()
+    )["w"]
+    stored = [one for one in onnx.load(tmp_path / "it.onnx").graph.initializer if one.data_type == TensorProto.INT4]
+    wanted = [codes for codes in (blocks.codes, blocks.zeros) if codes is not None]
+    assert [one.raw_data for one in stored] == [int4_tensor(codes.transpose(1, 2, 0)).raw_data for codes in wanted]
+    weights = blocks.floats().reshape(5, 48).T
+    assert np.abs(run(tmp_path / "it.onnx", X) - X @ weights).max() < 0.02 * np.abs(X @ weights).max()
+
+
+def test_an_odd_code_at_the_end_has_a_0_beside_it():
+    tensor = int4_tensor(np.array([[1, -8, 7]], np.int8))
+    assert tensor.raw_data == b"\x81\x07"
+    assert numpy_helper.to_array(tensor).astype(int).tolist() == [[1, -8, 7]]
 
 
 def test_4_bits_take_about_half_of_8(tmp_path):

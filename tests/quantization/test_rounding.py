@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from onnxruntime.capi._pybind_state import quantize_matmul_4bits, quantize_matmul_8bits
 
-from compress.quantization.rounding import float16_if_it_holds, round_to_nearest
+from compress.quantization.rounding import Blocks, float16_if_it_holds, round_to_nearest
 
 RANDOM = np.random.default_rng(0)
 
@@ -58,3 +58,14 @@ def test_scales_are_kept_in_16_bits_unless_one_is_too_small_or_too_large():
     assert float16_if_it_holds(np.array([1e-4, 1.0])).dtype == np.float16
     assert float16_if_it_holds(np.array([1e-7, 1.0])).dtype == np.float32
     assert float16_if_it_holds(np.array([1e5, 1.0])).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("bits", "packed"), [(4, [[0x7B, 0x86], [0x0F, 0x8E]]), (8, [[131, 127, 126], [135, 120, 134]])]
+)
+def test_zero_points_are_moved_and_packed_as_codes_are_with_a_0_beside_an_odd_one(bits, packed):
+    zeros = np.array([[3, -1, -2], [7, -8, 6]], np.int8)[..., None]
+    blocks = Blocks(np.full((2, 3, 16), 5, np.int8), np.full((2, 3, 1), 0.5, np.float16), bits, zeros)
+    assert blocks.unsigned_zeros().tolist() == packed
+    np.testing.assert_array_equal(blocks.floats()[..., 0], (5 - zeros[..., 0]) * 0.5)
+    assert round_to_nearest(np.ones((1, 16), np.float32), bits=4, block_size=16).unsigned_zeros() is None

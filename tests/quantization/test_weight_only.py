@@ -1,7 +1,10 @@
 import numpy as np
+import onnx
 import pytest
 
 from compress.exporting.nodes import count_nodes
+from compress.inference.text_encoder import TextEncoder
+from compress.quantization.hqq import half_quadratic
 from compress.quantization.rounding import round_to_nearest
 from compress.quantization.weight_only import quantize_weight_only
 from tests.quantization.answers import is_the_same_in_any_batch, logits
@@ -44,18 +47,65 @@ def test_every_weight_is_quantized_and_an_answer_is_the_same_in_any_batch(tmp_pa
 
 @pytest.mark.parametrize("bits", [8, 4])
 @pytest.mark.parametrize(("inputs", "outputs", "block_size"), [(64, 3, 32), (33, 5, 16), (20, 1, 128)])
-def test_a_product_is_that_of_the_rounded_weights(tmp_path, inputs, outputs, block_size, bits):
+@pytest.mark.parametrize(("algorithm", "quantize"), [("rtn", round_to_nearest), ("hqq", half_quadratic)])
+def test_a_product_is_that_of_the_rounded_weights(tmp_path, algorithm, quantize, inputs, outputs, block_size, bits):
     """But for its own rounding of activations to 8 bits; widths may be odd and smaller than a block."""
     matrix = RANDOM.normal(size=(inputs, outputs)).astype(np.float32)
     bias = RANDOM.normal(size=outputs).astype(np.float32)
     quantize_weight_only(
-        linear(tmp_path / "float.onnx", matrix, bias), tmp_path / "it.onnx", bits=bits, block_size=block_size
-    )
+        linear(tmp_path / "float.onnx", matrix, bias), tmp_path / "it.onnx", bits=bits, block_size=block_size,
+        algorithm=algorithm,
+    )  # fmt: skip
     x = RANDOM.normal(size=(2, 4, inputs)).astype(np.float32)
-    rounded = round_to_nearest(matrix.T, bits=bits, block_size=block_size).floats().reshape(outputs, -1)[:, :inputs].T
+    rounded = quantize(matrix.T, bits=bits, block_size=block_size).floats().reshape(outputs, -1)[:, :inputs].T
     step = np.abs(x).max(axis=-1, keepdims=True) / 127
     largest_error = step / 2 * np.abs(rounded).sum(axis=0) * 1.01
     assert (np.abs(run(tmp_path / "it.onnx", x) - (x @ rounded + bias)) <= largest_error + 1e-4).all()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_gptq_changes_numbers_only(tmp_path, family):
+    """The graph, its size and so its speed are those of round-to-nearest."""
+    source = tiny_onnx(tmp_path, family) / "model.onnx"
+    encoder = TextEncoder.load(tmp_path, max_length=32)
+    texts = [encoder.encode([text]) for text in tiny_texts(rows=20)[0]]
+    options = {"bits": 4, "block_size": 16}
+    nearest = quantize_weight_only(source, tmp_path / "rtn.onnx", **options)
+    found = quantize_weight_only(source, tmp_path / "it.onnx", **options, algorithm="gptq", calibration=texts)
+    assert found == nearest
+    one, other = (onnx.load(tmp_path / name).graph for name in ("rtn.onnx", "it.onnx"))
+    assert one.node == other.node
+    shapes = [[(tensor.name, tensor.data_type, tensor.dims) for tensor in graph.initializer] for graph in (one, other)]
+    assert shapes[0] == shapes[1]
+    assert one.initializer != other.initializer
+
+
+def test_zero_points_cost_half_a_byte_a_block(tmp_path):
+    source = linear(tmp_path / "float.onnx", RANDOM.normal(size=(256, 512)).astype(np.float32))
+    sizes = []
+    for algorithm in ("rtn", "hqq"):
+        quantize_weight_only(source, tmp_path / "it.onnx", bits=4, block_size=16, algorithm=algorithm)
+        sizes.append((tmp_path / "it.onnx").stat().st_size)
+    assert sizes[1] - sizes[0] == pytest.approx(256 * 512 / 16 / 2, rel=0.02)
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_with_zero_points_an_answer_is_the_same_in_any_batch(tmp_path, bits):
+    folder = tiny_onnx(tmp_path)
+    quantized(folder, bits=bits, block_size=32, algorithm="hqq")
+    assert is_the_same_in_any_batch(folder, tiny_texts(rows=12)[0])
+
+
+def test_gptq_answers_nearer_to_the_float_model_than_rounding_to_the_nearest(tmp_path):
+    errors = {}
+    texts, _ = tiny_texts(rows=80)
+    for algorithm in ("rtn", "gptq"):
+        folder = tiny_onnx(tmp_path / algorithm)
+        encoder, wanted = TextEncoder.load(folder, max_length=32), logits(folder, texts[60:])
+        seen = [encoder.encode([text]) for text in texts[:60]]
+        quantized(folder, bits=4, block_size=32, algorithm=algorithm, calibration=seen, embedding_bits=None)
+        errors[algorithm] = np.abs(logits(folder, texts[60:]) - wanted).mean()
+    assert errors["gptq"] < 0.8 * errors["rtn"]
 
 
 def test_4_bits_with_their_embeddings_take_about_half_of_8(tmp_path):

@@ -1,5 +1,6 @@
 """Reports made by hand: a full one, a failed one, one without a model, a crowded one."""
 
+from compress.chain.sensitivity import MeasuredPart, SensitivityReport, ranked
 from compress.reporting.schema import (
     ArtifactEntry,
     ComparisonEntry,
@@ -123,6 +124,55 @@ def crowded_report(stages: int = 20) -> Report:
     measures = measures.model_copy(update={"labels": labels, "confusion": confusion})
     made[-1] = made[-1].model_copy(update={"measures": measures})
     return full_report(stages=made, reference=made[1].name)
+
+
+def sensitivity_report(layers: int = 6) -> Report:
+    """Every part of a model in three precisions, a stage of layers, and a model that was mixed by it."""
+    modules = [
+        f"bert.encoder.layer.{layer}.{place}"
+        for layer in range(layers)
+        for place in ("attention.self.query", "attention.output.dense", "intermediate.dense", "output.dense")
+    ]
+    parts = [
+        MeasuredPart(
+            part=f"linear_{index}", module=module, kind="product", operators=(f"linear_{index}",), precision=precision,
+            mse=3.1e-5 * worse / (1 + index) ** 2, kl=1.3e-5 * worse / (1 + index) ** 2,
+            figure=0.9531 - 0.0037 / (1 + index), drop=0.0037 / (1 + index), bytes_saved=441_103 + 7 * index,
+        )
+        for index, module in enumerate([*modules, "an.exceptionally_long_module.without_any.good_place.to.break_" * 2])
+        for precision, worse in (("int8", 1), ("static_int8", 7), ("int4", 61))
+    ]  # fmt: skip
+    table = MeasuredPart(
+        part="embedding", module="bert.embeddings.word_embeddings", kind="embedding", operators=("embedding", "again"),
+        precision="int4", mse=0.0, kl=0.0, figure=0.9531, drop=0.0, bytes_saved=40_203_117,
+    )  # fmt: skip
+    layer = MeasuredPart(
+        part="bert.encoder.layer.0", module="bert.encoder.layer.0", kind="layer", operators=("linear_0", SCRIPT),
+        precision="int8", mse=0.0173, kl=None, figure=0.613, drop=-0.0051, bytes_saved=5_311_207,
+    )  # fmt: skip
+    said = {
+        "model": "3f" * 32, "by": "operator", "split": "validation", "rows": 256, "primary": "accuracy",
+        "value": 0.9531, "float_bytes": 66_711_113, "block_size": 32,
+    }  # fmt: skip
+    operators = SensitivityReport.model_validate({**said, "parts": ranked([*parts, table])})
+    layers_only = SensitivityReport.model_validate({**said, "by": "layer", "primary": "rmse", "parts": (layer,)})
+    stages = [_news(), _teacher(), _onnx()]
+    for name, found in (("sensitive", operators), ("by_layer", layers_only)):
+        stages.append(_found(name, found))
+    return full_report(stages=[*stages, _int8()], published=None)
+
+
+def _found(name: str, found: SensitivityReport) -> StageEntry:
+    return StageEntry(
+        name=name,
+        step="sensitivity",
+        status="ran",
+        seconds=73.4,
+        key="4d" * 32,
+        artifact=ArtifactEntry(kind="Sensitivity", path="/home/ada/news/.compress/it", digest="5c" * 32, size_mb=0.021),
+        inputs=["onnx"],
+        details=found.model_dump(mode="json"),
+    )
 
 
 def _news() -> StageEntry:

@@ -12,6 +12,7 @@ REPORTS = {
     "failed": sample.failed_report,
     "without a model": sample.no_model_report,
     "crowded": sample.crowded_report,
+    "sensitivity": sample.sensitivity_report,
 }
 VOID = {"meta", "link", "br", "img", "input", "hr", "wbr", "line", "circle", "rect", "path", "polyline"}
 

@@ -29,6 +29,7 @@ REPORTS = {
     "failed": sample.failed_report,
     "without-a-model": sample.no_model_report,
     "crowded": sample.crowded_report,
+    "sensitivity": sample.sensitivity_report,
 }
 AA_TEXT = 4.5
 

@@ -4,7 +4,7 @@ Knows no runner and no concrete step.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,10 @@ class LoadedPipeline:
     folder: Path
     """Absolute; what relative paths of the file are relative to."""
     warnings: tuple[str, ...]
-    root: Node
+    root: Table
     """Where everything was written."""
+    put: tuple[Loc, ...] = ()
+    """Where `--set` put something: relative paths there are relative to the working directory."""
 
     def said_at(self, loc: Loc, message: str) -> str:
         """The message with place and stage in front, for what is found later."""
@@ -77,8 +79,18 @@ def read_pipeline(
     if pipeline is None:
         raise mistakes.error()
     pipeline = _paths_of_overrides(pipeline, root, put, spec, folder)
-    loaded = LoadedPipeline(pipeline, path, _as_run(text, overrides), folder, (), root)
+    loaded = LoadedPipeline(pipeline, path, _as_run(text, overrides), folder, (), root, tuple(put))
     return _with_warnings(loaded)
+
+
+def with_tree(loaded: LoadedPipeline, root: Table, mistakes: Mistakes) -> LoadedPipeline | None:
+    """The same file with another tree, validated and checked as if it had been written so; None with `mistakes`."""
+    spec = type(loaded.spec)
+    pipeline = _Validation(root, spec, loaded.folder, mistakes).pipeline()
+    if pipeline is None:
+        return None
+    pipeline = _paths_of_overrides(pipeline, root, loaded.put, spec, loaded.folder)
+    return replace(loaded, spec=pipeline, root=root)
 
 
 def _table(root: Node | None, path: Path) -> Table:
@@ -110,7 +122,8 @@ class _Validation:
         stages = pipeline.stages if pipeline else self._stages()
         measure = pipeline.measure if pipeline else self._measure()
         seed = self._spec.model_fields["seed"].default  # any number: it is what was written that counts
-        refuse_booleans({"seed": seed, "measure": measure, STAGES: stages}, self._root, self._mistakes)
+        numbers = {"seed": seed, "measure": measure, STAGES: stages, "search": pipeline.search if pipeline else None}
+        refuse_booleans(numbers, self._root, self._mistakes)
         self._check(stages, measure)
         return None if self._mistakes else pipeline
 
@@ -179,4 +192,4 @@ def _as_run(text: str, overrides: Sequence[str]) -> str:
 
 def _with_warnings(loaded: LoadedPipeline) -> LoadedPipeline:
     warnings = tuple(loaded.said_at(problem.loc, problem.message) for problem in idle_stages(loaded.spec))
-    return LoadedPipeline(loaded.spec, loaded.path, loaded.text, loaded.folder, warnings, loaded.root)
+    return replace(loaded, warnings=warnings)

@@ -1,5 +1,6 @@
 """The mistakes found in one pipeline file, collected so that all are shown at once."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from compress.errors import ConfigurationError
@@ -37,9 +38,12 @@ class Mistakes:
     def __bool__(self) -> bool:
         return bool(self._found)
 
+    def __iter__(self) -> Iterator[Mistake]:
+        return iter(sorted(self._found, key=_order))
+
     def error(self) -> ConfigurationError:
         """All of them as one error, in the order of the file; those of `--set` last."""
-        return ConfigurationError(*(str(mistake) for mistake in sorted(self._found, key=_order)))
+        return ConfigurationError(*map(str, self))
 
 
 def _order(mistake: Mistake) -> tuple[bool, int, int]:

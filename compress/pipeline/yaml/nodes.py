@@ -3,6 +3,7 @@
 Knows no YAML syntax and no step. A node may come from the file or from `--set`: its place says which.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +67,15 @@ def plain(node: Node) -> Any:
     if isinstance(node, Items):
         return [plain(item) for item in node.items]
     return {key: plain(entry.node) for key, entry in node.entries.items()}
+
+
+def node_of(value: Any, place: Place) -> Node:
+    """Python values as a node in which everything is at `place`; the reverse of `plain`."""
+    if isinstance(value, Mapping):
+        return Table(place, {str(key): Entry(place, node_of(inner, place)) for key, inner in value.items()})
+    if isinstance(value, (list, tuple)):
+        return Items(place, tuple(node_of(item, place) for item in value))
+    return Scalar(place, value, value if isinstance(value, str) else json.dumps(value))
 
 
 def scalar_at(node: Node, key: str) -> ScalarValue:

@@ -40,6 +40,19 @@ def overridden(
     return root, locs
 
 
+def with_value(root: Table, path: str, value: Node) -> tuple[Table, Loc]:
+    """The tree with `value` where `path` (STAGE.FIELD…) points, and that place. Raises: OverrideError."""
+    loc = _loc(root, path, ())
+    put = _put(root, loc, value, value.place, ())
+    assert isinstance(put, Table)
+    return put, loc
+
+
+def loc_of(root: Table, path: str) -> Loc:
+    """Where STAGE.FIELD… points; indices of lists are text. Raises: OverrideError."""
+    return _loc(root, path, ())
+
+
 def _value(override: str, place: Place, environ: Mapping[str, str], mistakes: Mistakes) -> Node:
     """The part behind `=` as a tree in which everything is at `place`."""
     _, equals, text = override.partition("=")

@@ -15,6 +15,7 @@ from compress.chain.manifest import ModelManifest
 from compress.chain.step import Workspace
 from compress.errors import AdapterError
 from compress.steps.base_model import pretrained
+from compress.steps.quantization.given import Given
 from compress.steps.quantize import Scheme
 
 if TYPE_CHECKING:
@@ -160,7 +161,8 @@ def _quantized(base: SetBase, scheme: Scheme, scratch: Path, workspace: Workspac
 
     made = scratch / "quantized"
     made.mkdir()
-    found = scheme.apply(base.graph / GRAPH, made / GRAPH, workspace.progress)
+    given = Given(workspace, OnnxModel(base.graph, ""))
+    found = scheme.apply(base.graph / GRAPH, made / GRAPH, given)
     copy_beside(base.graph, made)
     said = scheme.model_dump()
     details = {**base.details, "scheme": said, "quantized": asdict(found)}

@@ -8,6 +8,7 @@ from compress.steps.export_onnx import ExportOnnx
 from compress.steps.finetune import Finetune, HeadOnly
 from compress.steps.finetune_lora import FinetuneLora
 from compress.steps.quantize import Quantize
+from compress.steps.quantized_models import about_quantized, is_quantized
 
 
 def about_different_bases(deltas: Mapping[str, str], earlier: Mapping[str, Step]) -> Iterator[tuple[Loc, str]]:
@@ -53,6 +54,11 @@ def about_base(
         scheme_given: whether the set is to quantize it.
         advice: what to write for a scheme whose answers are the same in any batch.
     """
+    if is_quantized(name, earlier):
+        yield from about_quantized(
+            ("base",), name, earlier, cannot="be the base of a set (`scheme` quantizes a float one)"
+        )
+        return
     way = list(_way(name, earlier))
     quantized = next((step for step in way if isinstance(step, Quantize)), None)
     if quantized is not None and scheme_given:

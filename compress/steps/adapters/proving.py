@@ -90,9 +90,12 @@ def _peft_difference(
     from compress.inference.torch_predictor import open_torch
 
     references = {
-        slot: open_torch(deltas[name].path, threads=THREADS[0], base_folder=workspace.base_of(deltas[name]))
+        slot: open_torch(
+            deltas[name].path, threads=THREADS[0], base_folder=workspace.base_of(deltas[name]),
+            as_trained=False,  # a set has the base in full precision, whatever the delta was trained on
+        )
         for slot, name in enumerate(names, start=1)
-    }
+    }  # fmt: skip
     encoder, asked = _asked(made, deltas, names, texts)
     session = open_adapter_session(made, threads=THREADS[0])
     return check_against_peft(session, _tables(made, names), references, encoder, asked, tolerance=TOLERANCE)

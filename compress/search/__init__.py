@@ -1,0 +1,1 @@
+"""A search over the fields of a pipeline: which values give the best figures."""

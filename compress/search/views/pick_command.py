@@ -1,0 +1,36 @@
+"""The command that chooses a trial and writes its pipeline; knows the command line's words, runs nothing."""
+
+import shlex
+
+from compress.search.schema import SearchReport
+
+
+def pick_command(report: SearchReport, *, file: str) -> str:
+    """What to type: the rule of the pick that was made, or a first guess at one.
+
+    Args:
+        report: the study.
+        file: the pipeline file as it was given.
+    """
+    target = report.pick.written if report.pick is not None and report.pick.written else "best.yaml"
+    rule = report.pick.rule if report.pick is not None else _first_guess(report)
+    return f"compress search {shlex.quote(file)} --pick {_quoted(rule)} --write {shlex.quote(target)}"
+
+
+def _first_guess(report: SearchReport) -> str:
+    """Keep the constraints, then the first objective that costs something, else the first."""
+    first = next((one for one in report.objectives if one.direction == "minimize"), None)
+    rest = [one for one in report.objectives if one is not first]
+    wanted = f"min {first.name}" if first else f"max {report.objectives[0].name}"
+    if first is None or not rest:
+        return wanted
+    best = max((value for value in (report.trial(one).figures.get(rest[0].name) for one in report.front)
+                if value is not None), default=None)  # fmt: skip
+    if rest[0].direction == "minimize" or best is None:
+        return wanted
+    return f"{rest[0].name} >= {best - abs(best) * 0.01:.3g}, {wanted}"
+
+
+def _quoted(rule: str) -> str:
+    """In double quotes where that is enough, as the documentation writes it."""
+    return f'"{rule}"' if not set(rule) & set('"$`\\!') else shlex.quote(rule)
