@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PIPELINE ?= pipelines/bert_edge.yaml
 MADE_SET := runs/adapters/set
 SET ?= $(MADE_SET)
+JOBS ?= 2
 READY := $(VENV)/.ready
 
 .PHONY: run serve test test-slow check format setup clean help
@@ -21,8 +22,8 @@ serve: $(READY) $(if $(filter $(MADE_SET) $(MADE_SET)/,$(SET)),$(MADE_SET)/adapt
 $(MADE_SET)/adapter_set.json: | $(READY)
 	$(BIN)/compress run pipelines/adapters.yaml
 
-test: $(READY)  ## set up, then all tests but the slow ones
-	$(BIN)/python -m pytest
+test: $(READY)  ## set up, then all tests but the slow ones, in JOBS processes (2)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 test-slow: $(READY)  ## the slow tests (tens of minutes)
 	$(BIN)/python -m pytest -m slow

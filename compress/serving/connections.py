@@ -13,13 +13,10 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from compress.serving.one_by_one import Awaited, OneByOne, Refusal
 
 GOODBYE_SECONDS = 1.0
 """For a peer to read what was said to it, before the connection is cut."""
-LENGTHS = {b"content-length", b"transfer-encoding"}
-"""Of a body. Where both are given, a proxy in front may take the other one for its end (RFC 9112, 6.3)."""
 OTHER_FILES = 100
 """That the process may need for anything but connections."""
 
@@ -41,21 +38,21 @@ class ConnectionLimits:
     header_bytes: int = 16 * 1024
 
 
-def bounded(limits: ConnectionLimits) -> type[H11Protocol]:
+def bounded(limits: ConnectionLimits) -> type["BoundedProtocol"]:
     """HTTP/1.1 as uvicorn has it within `limits`, for `uvicorn.Config(http=…)`."""
 
     class Bounded(BoundedProtocol):
         connection_limits = replace(limits, connections=min(limits.connections, _sockets()))
+        header_bytes = limits.header_bytes
 
     return Bounded
 
 
-class BoundedProtocol(H11Protocol):
+class BoundedProtocol(OneByOne):
     """One connection."""
 
     connection_limits = ConnectionLimits()
 
-    _phase: tuple[object, object] | None = None
     _since = 0.0
     _timer: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
@@ -65,20 +62,16 @@ class BoundedProtocol(H11Protocol):
         if len(self.connections) >= self.connection_limits.connections:
             self._make_room()
         super().connection_made(transport)
-        self._watch()
 
-    def data_received(self, data: bytes) -> None:
-        """Pass it on, then see what is waited for now."""
-        super().data_received(data)
-        self._watch()
-
-    def handle_events(self) -> None:
-        """Also what came right behind another request: its body has a time as well, and one length."""
-        super().handle_events()
-        if self.conn.their_state is h11.SEND_BODY:
-            self._watch()
-        if self._owes_an_answer and LENGTHS.issubset(name for name, _ in self.headers):
-            self._refuse(400, "bad_http", "Content-Length and Transfer-Encoding exclude each other: send one of them.")
+    def awaits(self, what: Awaited | None) -> None:
+        """Its time runs; more bytes of the same do not prolong it."""
+        super().awaits(what)
+        self._since = self.loop.time()
+        self._stop_timer()
+        limits = self.connection_limits
+        seconds = {"header": limits.header_seconds, "body": limits.body_seconds, None: None}[what]
+        if seconds is not None and not self.transport.is_closing():
+            self._timer = self.loop.call_later(seconds, self._too_slow)
 
     def pause_writing(self) -> None:
         """The peer does not read: its time runs."""
@@ -94,35 +87,30 @@ class BoundedProtocol(H11Protocol):
         """Nothing is waited for any more."""
         self._stop_timer()
         self._stop_unread()
+        self._leave()
         super().connection_lost(exc)
 
-    def send_400_response(self, msg: str) -> None:
-        """What is no HTTP, said as JSON."""
-        self._refuse(400, "bad_http", msg)
+    def say(self, refusal: Refusal) -> None:
+        """Answer for the application, unless it has begun to or nothing was asked, and close."""
+        if self._may_say() and not self.transport.is_closing():
+            self.transport.write(_raw_answer(refusal))
+        self._leave()
+        self.transport.close()
+        self.loop.call_later(GOODBYE_SECONDS, self.transport.abort)
 
     @property
     def waiting_since(self) -> float | None:
         """Since when the peer owes us a header or a body; None while we owe it an answer."""
-        return None if self._owes_an_answer and self.conn.their_state is h11.DONE else self._since
+        reading = self.awaited == "body" and not self.pipeline
+        return None if self.owes_an_answer and not reading else self._since
 
-    @property
-    def _owes_an_answer(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
-
-    def _watch(self) -> None:
-        """A header or a body begins: its time runs; more bytes of the same one do not prolong it."""
-        phase = (self.conn.their_state, self.cycle)
-        if phase == self._phase:
-            return
-        self._phase, self._since = phase, self.loop.time()
-        self._stop_timer()
-        limits = self.connection_limits
-        seconds = {h11.IDLE: limits.header_seconds, h11.SEND_BODY: limits.body_seconds}.get(phase[0])
-        if seconds is not None and not self.transport.is_closing():
-            self._timer = self.loop.call_later(seconds, self._too_slow)
+    def _may_say(self) -> bool:
+        if self.running is not None and not self.running.response_complete:
+            return not self.running.response_started
+        return self.awaited is None or (self.awaited == "header" and self.header_read > 0)
 
     def _too_slow(self) -> None:
-        self._refuse(408, "too_slow", "the request did not come in time.")
+        self.refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, "too_slow", "the request did not come in time."))
 
     def _make_room(self) -> None:
         """Cut the connection that keeps us waiting longest; when all wait for us, there is one more than allowed."""
@@ -132,16 +120,6 @@ class BoundedProtocol(H11Protocol):
         if waiting:
             min(waiting, key=lambda one: one.waiting_since or 0.0)._cut()
 
-    def _refuse(self, status: int, code: str, message: str) -> None:
-        """Answer for the application, unless it has begun to, and close."""
-        answered = self.cycle is None or self.cycle.response_complete
-        silent = answered and not self.conn.trailing_data[0] and status == HTTPStatus.REQUEST_TIMEOUT
-        if (answered or not self.cycle.response_started) and not silent and not self.transport.is_closing():
-            self.transport.write(_raw_answer(status, code, message))
-        self._leave()
-        self.transport.close()
-        self.loop.call_later(GOODBYE_SECONDS, self.transport.abort)
-
     def _cut(self) -> None:
         self._leave()
         self.connections.discard(self)
@@ -149,9 +127,9 @@ class BoundedProtocol(H11Protocol):
 
     def _leave(self) -> None:
         """Whoever reads the body learns that nobody is there any more."""
-        if self._owes_an_answer:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        if self.running is not None and not self.running.response_complete:
+            self.running.disconnected = True
+            self.running.message_event.set()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -174,11 +152,11 @@ def _sockets() -> int:
     return sys.maxsize if allowed == resource.RLIM_INFINITY else max(1, allowed - OTHER_FILES)
 
 
-def _raw_answer(status: int, code: str, message: str) -> bytes:
-    body: dict[str, Any] = {"error": message, "code": code}
+def _raw_answer(refusal: Refusal) -> bytes:
+    body: dict[str, Any] = {"error": refusal.message, "code": refusal.code}
     content = json.dumps(body).encode()
     head = (
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
+        f"HTTP/1.1 {refusal.status:d} {HTTPStatus(refusal.status).phrase}\r\ncontent-type: application/json\r\n"
         f"content-length: {len(content)}\r\nconnection: close\r\n\r\n"
     )
     return head.encode() + content

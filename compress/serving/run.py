@@ -85,7 +85,6 @@ def make_server(backend: Backend, options: ServeOptions, *, say: Callable[[str],
         app, http=bounded(options.connections), ws="none", lifespan="off", loop="auto", interface="asgi3",
         log_config=None, access_log=False, proxy_headers=False, server_header=False, backlog=BACKLOG,
         timeout_keep_alive=options.connections.idle_seconds, timeout_graceful_shutdown=CLOSING_SECONDS,
-        h11_max_incomplete_event_size=options.connections.header_bytes,
     )  # fmt: skip
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it warns of every request that is no HTTP
     return Server(config, backend, admission, drain_seconds=options.drain_seconds, say=say)

@@ -5,11 +5,13 @@ import json
 import re
 import socket
 import time
+from contextlib import suppress
 
 import pytest
 
 from compress.serving.connections import ConnectionLimits, bounded
 from compress.serving.limits import Limits
+from compress.serving.one_by_one import SLICE, OneByOne
 from tests.serving.fake_backend import FakeBackend
 from tests.serving.live import exchange, is_answered, read_all, request, running, until
 
@@ -204,6 +206,71 @@ def test_an_upgrade_is_not_made(port):
     head = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(head)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+UPGRADE = b"Connection: keep-alive, Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n"
+
+
+def test_a_body_that_asks_for_another_protocol_is_read_and_so_is_what_follows(port):
+    """Java's own client asks for HTTP/2 with every first request."""
+    one = POST.removesuffix(b"\r\n") % len(GOOD) + UPGRADE + b"\r\n" + GOOD
+    said = exchange(port, one + b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n" + one)
+    assert (said.count(b"HTTP/1.1 200"), said.count(b'"labels":["sport"]')) == (3, 2)
+
+
+def test_a_proxy_is_not_played(port):
+    assert problem(exchange(port, b"CONNECT example.org:443 HTTP/1.1\r\nHost: x\r\n\r\n")) == (400, "bad_http")
+
+
+def test_what_is_no_request_behind_others_is_refused_after_they_are_answered(port):
+    said = exchange(port, (POST % len(GOOD) + GOOD) * 2 + b"nonsense\r\n\r\n")
+    assert [part[:3] for part in said.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"400"]
+
+
+def test_a_broken_body_behind_another_request_is_refused_after_it_is_answered():
+    broken = b"POST /classify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+    with running(FakeBackend(seconds=0.2)) as port:
+        said = exchange(port, POST % len(GOOD) + GOOD + broken)
+        assert [part[:3] for part in said.split(b"HTTP/1.1 ")[1:]] == [b"200", b"400"]
+
+
+def test_requests_without_end_wait_in_the_network_not_in_memory(monkeypatch):
+    """No more than a slice of them is ever read ahead."""
+    most = 0
+    whole = OneByOne.on_headers_complete
+
+    def counted(self):
+        nonlocal most
+        whole(self)
+        most = max(most, len(self.pipeline))
+
+    monkeypatch.setattr(OneByOne, "on_headers_complete", counted)
+    one = POST % len(GOOD) + GOOD
+    with running(FakeBackend(seconds=0.001)) as port:
+        assert exchange(port, one * 200, timeout=30).count(b"HTTP/1.1 200") == 200
+    assert 0 < most <= SLICE / len(one) + 1
+
+
+def test_empty_lines_before_a_request_are_no_harm_and_buy_no_time(port):
+    good = POST % len(GOOD) + GOOD
+    assert exchange(port, good + b"\r\n" * 9 + good).count(b"HTTP/1.1 200") == 2
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(good)
+        connection.settimeout(0.1)
+        started, said = time.monotonic(), b" "
+        while said and time.monotonic() - started < 5:
+            with suppress(TimeoutError):
+                said = connection.recv(65536)
+            with suppress(OSError):
+                connection.sendall(b"\r\n")
+        assert time.monotonic() - started < 2
+
+
+def test_a_header_in_single_bytes_is_read(port):
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        for byte in POST % len(GOOD) + GOOD:
+            connection.sendall(bytes([byte]))
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
 
 
