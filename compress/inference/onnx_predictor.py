@@ -15,7 +15,7 @@ from compress.inference.predictor import LOGITS, Array, Batch, Predictor
 
 MODEL = "model.onnx"
 MASK = "attention_mask"
-WAITING_AWAKE_US = "20"
+WAITING_AWAKE_US = "300"
 """How long a server's threads wait for the next operator at full load before they sleep; by itself onnxruntime goes on
 for some 40 ms."""
 TAKEN = frozenset({"input_ids", "attention_mask", "token_type_ids"})
