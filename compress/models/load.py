@@ -15,6 +15,7 @@ from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerF
 from compress.errors import ModelError
 from compress.models.folders import check_model_folder, check_tokenizer_files
 from compress.models.heads import mark_new, pooler_name, renew_head, set_head
+from compress.models.narrow_table import narrow_table
 from compress.models.quantized import (
     Quantization,
     QuantizedLayers,
@@ -72,12 +73,15 @@ def load_quantized_base(
         task: as for `load_base`.
         labels: likewise.
         seed: likewise.
-        compute: the format of nf4's products.
+        compute: the format of nf4's products, and on a machine with a GPU of the embedding table.
 
     Raises: ModelError as `load_base` and `quantize_layers` do.
     """
-    model, copy_of_model = (load_base(folder, task=task, labels=labels, seed=seed) for _ in range(2))
-    return model, quantize_layers(model, how, compute=compute, copy_of_model=copy_of_model)
+    model = load_base(folder, task=task, labels=labels, seed=seed)
+    layers = quantize_layers(model, how, compute=compute)
+    if compute != torch.float32 and torch.cuda.is_available():
+        narrow_table(model, compute)
+    return model, layers
 
 
 def load_checkpoint(folder: Path, *, to_answer: bool = False) -> PreTrainedModel:

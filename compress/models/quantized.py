@@ -19,6 +19,7 @@ from transformers import BitsAndBytesConfig, PretrainedConfig, PreTrainedModel
 
 from compress.errors import ModelError
 from compress.models.heads import head_modules, pooler_name
+from compress.models.mapped import give_back
 from compress.models.quantized_layers import Bits, is_quantized_layer, quantized_layer, restored_layer
 from compress.models.structure import apply_structure, read_structure
 
@@ -89,18 +90,16 @@ def quantize_layers(
     how: Quantization,
     *,
     compute: torch.dtype = torch.float32,
-    copy_of_model: PreTrainedModel | None = None,
 ) -> QuantizedLayers:
     """Put layers of fewer bits in the place of the encoder's linear layers, one after the other.
 
-    The head stays float, and so do the pooler below it and everything inside the embeddings.
+    The head stays float, and so do the pooler below it and everything inside the embeddings. The float weights of a
+    layer leave memory before those of the next one are read, whether they were mapped or copied there.
 
     Args:
         model: on the CPU in fp32; it is changed, and trains no more but for what is added to it.
         how: in how many bits.
         compute: the format of nf4's products.
-        copy_of_model: the same model, loaded a second time: its weights are read, `model`'s are never touched. Weights
-            lie in a mapped file, and what was read of it stays in memory as long as one tensor of it lives.
 
     Raises: ModelError when nothing is left to be quantized; MissingExtraError without bitsandbytes.
     """
@@ -115,10 +114,11 @@ def quantize_layers(
             f"(it has {', '.join(names) or 'none at all'})."
         )
     for name in chosen:
-        layer = (copy_of_model or model).get_submodule(name)
+        layer = model.get_submodule(name)
         assert isinstance(layer, nn.Linear)
         made = quantized_layer(layer, how.bits, double_quantization=how.double_quantization, compute=compute)
         model.set_submodule(name, made.train(layer.training))
+        give_back(layer.weight)
     _mark(model, how)
     return QuantizedLayers(chosen, sorted(set(names) - set(chosen)))
 

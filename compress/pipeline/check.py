@@ -60,10 +60,16 @@ def _stored(step: Step, pipeline: Pipeline, store: Store) -> DatasetManifest | N
 def _missing(loaded: LoadedPipeline) -> Iterator[str]:
     """What the stages would read from outside and is not there."""
     for index, stage in enumerate(loaded.spec.stages):
-        for loc, value in leaves(stage):
-            problem = _problem(value)
-            if problem is not None:
-                yield loaded.said_at(_place(index, loc), problem)
+        for loc, problem in missing_outside(stage):
+            yield loaded.said_at(_place(index, loc), problem)
+
+
+def missing_outside(stage: Step) -> Iterator[tuple[Loc, str]]:
+    """What the stage would read from outside and is not there: where it says so, and why it cannot be read."""
+    for loc, value in leaves(stage):
+        problem = _problem(value)
+        if problem is not None:
+            yield loc, problem
 
 
 def _place(index: int, loc: Loc) -> Loc:

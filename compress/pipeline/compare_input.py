@@ -54,9 +54,15 @@ def read_sides(names: Sequence[str], *, runs: Path) -> tuple[list[Side], Side]:
 
 
 def find_run(name: str, *, runs: Path) -> Path | None:
-    """The report.json that a folder, a file or a pipeline's name below `runs` stands for."""
+    """The report.json that a folder, a file or a pipeline's name below `runs` stands for.
+
+    Raises: ConfigurationError where the system does not let anybody look.
+    """
     places = (Path(name), Path(name) / REPORT, runs / name / REPORT)
-    return next((place for place in places if place.is_file()), None)
+    try:
+        return next((place for place in places if place.is_file()), None)
+    except OSError as error:
+        raise ConfigurationError(f"'{name[:200]}' cannot be looked for: {error.strerror or error}.") from error
 
 
 def read_run(path: Path) -> Report:

@@ -10,6 +10,7 @@ from typing import Any
 
 from compress.chain.step import NOT_IN_KEY, Loc, Step
 from compress.errors import ConfigurationError
+from compress.pipeline.check import missing_outside
 from compress.pipeline.figures import about_figure, full_name
 from compress.pipeline.search_space import Choices, Range, Search
 from compress.pipeline.suggestions import did_you_mean
@@ -104,14 +105,29 @@ def _about_path(path: str) -> str | None:
 
 
 def extremes(field: Choices | Range) -> list[tuple[Loc, Any]]:
-    """Every choice, or both bounds, each with its place below the field."""
+    """Every choice, or both bounds, each with its place below the field; of broken numbers, one between them too."""
     if isinstance(field, Choices):
         return [(("choices", index), choice) for index, choice in enumerate(field.choices)]
-    return [(("low",), field.low), (("high",), field.high)]
+    bounds: list[tuple[Loc, Any]] = [(("low",), field.low), (("high",), field.high)]
+    return bounds if field.whole else [*bounds, ((), field.inner)]  # 2.0 is a number of layers, 2.5 is none
 
 
 def _mistakes(loaded: LoadedPipeline, path: str, value: Any, place: Place) -> list[Mistake]:
-    return try_values(loaded, {path: value}, places={path: place})[1]
+    return _wrong(loaded, {path: value}, path, {path: place})
+
+
+def _wrong(loaded: LoadedPipeline, values: Mapping[str, Any], path: str, places: Mapping[str, Place]) -> list[Mistake]:
+    """What is wrong with the file once it has the values; what they name from outside must be there."""
+    made, mistakes = try_values(loaded, values, places=places)
+    if made is None:
+        return mistakes
+    stage, place = path.partition(".")[0], places.get(path, Place(path))
+    there = _missing(loaded, stage)  # said of the file itself already
+    return [Mistake(place, problem) for problem in _missing(made, stage) if problem not in there]
+
+
+def _missing(loaded: LoadedPipeline, stage: str) -> list[str]:
+    return [problem for step in loaded.spec.stages if step.name == stage for _, problem in missing_outside(step)]
 
 
 def _fits_beside_another(loaded: LoadedPipeline, search: Search, path: str, value: Any) -> bool:
@@ -123,7 +139,7 @@ def _fits_beside_another(loaded: LoadedPipeline, search: Search, path: str, valu
         if other != path and other.partition(".")[0] == stage
         for _, theirs in extremes(field)
     )
-    return any(not try_values(loaded, both, places={})[1] for both in islice(others, MOST_PAIRS))
+    return any(not _wrong(loaded, both, path, {}) for both in islice(others, MOST_PAIRS))
 
 
 def _said(mistake: Mistake, place: Place, path: str, value: Any) -> str:

@@ -68,9 +68,10 @@ class Range(Frozen):
         return step is None or _is_whole((value - self.low) / step)
 
     @property
-    def middle(self) -> float:
-        """Between the bounds, as `log` sees them."""
-        return (self.low * self.high) ** 0.5 if self.log else (self.low + self.high) / 2
+    def inner(self) -> float:
+        """A value between the bounds, as one is drawn: `low` and a step, or the middle as `log` sees it."""
+        middle = (self.low * self.high) ** 0.5 if self.log else (self.low + self.high) / 2
+        return self.low + self.step if self.step is not None else float(f"{middle:.4g}")
 
 
 def _shape_of(value: object) -> str:

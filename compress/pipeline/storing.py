@@ -130,7 +130,7 @@ def _hexadecimal(text: str) -> bool:
 
 def _published(runs: Path) -> Iterator[str]:
     """Keys of all stages of all reports below `runs`, those of what searches chose too."""
-    for file in [*runs.glob("*/report.json"), *runs.glob("*/search/best/report.json")]:
+    for file in [*runs.glob("*/report.json"), *runs.glob("*/search*/best/report.json")]:
         try:
             report = Report.model_validate_json(file.read_text(encoding="utf-8"))
         except (OSError, ValidationError):

@@ -98,7 +98,8 @@ def _parts(readers: Mapping[Activations, Sequence[Product]]) -> Iterator[dict[Ac
             part, used = {}, 0
         part[group] = width
         used += 8 * width**2
-    yield part
+    if part:
+        yield part
 
 
 def _warn_if_few(

@@ -143,7 +143,9 @@ def fold_biases(model: onnx.ModelProto) -> int:
     for node in graph.node:
         for name, bias in zip(node.input, reversed(node.input), strict=True) if node.op_type == "Add" else ():
             tensor = constants.get(bias)
-            if name in products and readers[name] == 1 and tensor is not None and len(tensor.dims) == 1:
+            if name not in products or readers[name] != 1 or tensor is None:
+                continue
+            if list(tensor.dims) == [constants[products[name].input[1]].dims[-1]]:  # not one number for all outputs
                 products[name].input.extend(["", bias])
                 products[name].output[0] = node.output[0]
                 folded.append(node)

@@ -4,12 +4,10 @@ Knows how a report is laid out. Figures come from `summary`, places on canvases 
 them down, escaped. A content security policy in the page forbids every request, so that one that slipped in would fail.
 """
 
-import re
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment
-from markupsafe import Markup, escape
 
 from compress.chain.sensitivity import SensitivityReport
 from compress.reporting.charts.confusion import confusion
@@ -21,6 +19,7 @@ from compress.reporting.charts.scatter import scatter
 from compress.reporting.charts.sensitivity import STYLES as SENSITIVITY_STYLES
 from compress.reporting.charts.sensitivity import SensitivityChart, sensitivity_chart
 from compress.reporting.outcomes import OUTCOME_MARKS, OUTCOME_WORDS
+from compress.reporting.page_environment import page_environment
 from compress.reporting.schema import MeasuresEntry, Report, StageEntry
 from compress.reporting.sensitivity import other_details, sensitivity_of
 from compress.reporting.summary import (
@@ -36,9 +35,6 @@ from compress.reporting.summary import (
     verdict_mark,
     verdict_word,
 )
-from compress.reporting.template_environment import template_environment
-
-BREAKABLE = re.compile(r"(?<=[_./-])")
 
 
 def render(report: Report) -> str:
@@ -69,8 +65,7 @@ def render(report: Report) -> str:
 @cache
 def environment() -> Environment:
     """Templates, escaped, with the report's vocabulary."""
-    made = template_environment(autoescape=True)
-    made.filters.update(words=words, soft=soft, entries=entries)
+    made = page_environment()
     made.globals.update(
         outcome_of=outcome_of,
         outcome_words=OUTCOME_WORDS,
@@ -83,23 +78,6 @@ def environment() -> Environment:
         sensitivity_styles=SENSITIVITY_STYLES,
     )
     return made
-
-
-def words(name: str) -> str:
-    """A figure's or field's name for people: `f1_macro` as `f1 macro`."""
-    return name.replace("_", " ")
-
-
-def soft(name: str) -> Markup:
-    """A name that may break after `_`, `.`, `-` and `/`, escaped."""
-    return Markup("<wbr>").join(escape(part) for part in BREAKABLE.split(name))
-
-
-def entries(value: Any) -> list[tuple[str | None, Any]]:
-    """What a nested value holds: names and values of a mapping, values alone of a list."""
-    if isinstance(value, dict):
-        return [(str(name), inner) for name, inner in value.items()]
-    return [(None, inner) for inner in value]
 
 
 def latency_ratio(stage: StageEntry, against: str | None, batch_size: int, length: int) -> dict[str, Any] | None:

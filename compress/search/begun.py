@@ -39,6 +39,8 @@ class Begun:
     watch: SearchWatch
     me: dict[str, Any]
     measures_latency: bool
+    chooses: bool
+    """Of several workers, the one that has the last word."""
     failures: list[str] = field(default_factory=list)
 
 

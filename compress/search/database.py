@@ -32,6 +32,9 @@ def open_storage(url: str) -> RDBStorage:
         StoreError: the database cannot be reached or used.
     """
     shown = without_password(url)
+    known = make_url(url)
+    if known.get_backend_name() == "sqlite" and known.database in {None, "", ":memory:"}:
+        raise ConfigurationError(f"--storage {shown} keeps nothing: name a file, as in sqlite:///studies.db")
     try:
         return _opened(url)
     except (ImportError, NoSuchModuleError) as error:
@@ -57,9 +60,12 @@ def _opened(url: str) -> RDBStorage:
 def without_password(url: str) -> str:
     """The URL for people: the password as ***, and no query, which may hold one too. Raises: ConfigurationError."""
     try:
-        return make_url(url).set(query={}).render_as_string(hide_password=True)
+        known = make_url(url)
     except (ArgumentError, ValueError):
         raise ConfigurationError(f"--storage is no URL of a database: {HOW}") from None
+    if "@" in (known.host or ""):  # the end of a password, taken for the beginning of the host: it would be shown
+        raise ConfigurationError("--storage: an '@' in the name or the password of a URL is written %40")
+    return known.set(query={}).render_as_string(hide_password=True)
 
 
 def reason(error: BaseException, url: str) -> str:

@@ -33,6 +33,7 @@ def said_by(loaded: LoadedPipeline, search: Search) -> dict[str, Any]:
         "seed": loaded.spec.seed,
         "measure": pipeline.get("measure"),
         "stages": {stage["name"]: stage for stage in pipeline["stages"]},
+        "stages_order": [stage["name"] for stage in pipeline["stages"]],
     }
     known: dict[str, Any] = json.loads(json.dumps(said))
     return known
@@ -44,7 +45,7 @@ def claim(study: Study, said: dict[str, Any], *, where: str) -> None:
     Raises: ConfigurationError when it is about something else already; `where` it is kept, for people.
     """
     known = study.user_attrs.get(SAID)
-    if known is None and not study.get_trials(deepcopy=False):
+    if known is None and not study.get_trials(deepcopy=False) and _seeks(study, said):
         study.set_user_attr(SAID, said)
         return
     advice = "go on with what it was made for, begin another with --study NAME, or keep it elsewhere with --storage"
@@ -58,6 +59,12 @@ def claim(study: Study, said: dict[str, Any], *, where: str) -> None:
             f"the study '{study.study_name}' in {where} was made for another {_what(changed)}: {changed}; {advice}. "
             "Its trials are kept."
         )
+
+
+def _seeks(study: Study, said: dict[str, Any]) -> bool:
+    """Whether the study has the directions of the search: an empty one that somebody else made may have others."""
+    wanted = ["minimize" if one["maximize"] is None else "maximize" for one in said["search"]["objectives"]]
+    return [direction.name.lower() for direction in study.directions] == wanted
 
 
 def _what(changed: str) -> str:

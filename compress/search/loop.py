@@ -1,19 +1,23 @@
 """The trials of one worker, one after the other: ask for values, run them, tell what came of them.
 
-The worker that measures latencies finishes what others left waiting, and stays until none of them is busy.
+The worker that measures latencies finishes what others left waiting; it, and whoever chooses at the end, stays until no
+other is busy.
 """
 
 import time
 from typing import Any
 
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from compress.chain.provenance import now
 from compress.errors import StepError
+from compress.pipeline.figures import split_name
 from compress.search.begun import Begun, published
-from compress.search.records import STARTED, WORKER, copied, earlier_with, told, waits
+from compress.search.records import STARTED, WORKER, copied, earlier_with, seconds_of, told, waits
 from compress.search.space import values_of
 from compress.search.study import enough, halting, next_trial
+from compress.search.trial import Halt, TrialResult
 from compress.search.workers import SignsOfLife, give_up, others_at_work, tidy
 
 SAME_FAILURES = 3
@@ -23,20 +27,33 @@ POLL_SECONDS = 2.0
 
 
 def work(begun: Begun) -> None:
-    """Trials until there are enough; the one that measures latencies stays until nothing waits for it."""
+    """Trials until there are enough; who measures latencies or chooses stays until all others have ended."""
     begun.watch.trial_done(published(begun))
+    waits_for_others = False
     while True:
-        for number in tidy(begun.study):
+        for number in tidy(begun.study, begun.me):
             begun.recording.say(f"trial {number} was left behind: its values are tried again.")
         waiting = _waiting(begun) if begun.measures_latency else None
-        if waiting is not None:
-            _finish(begun, waiting)
-        elif not enough(begun.study, begun.about.search, wanted=begun.about.wanted):
-            _try_next(begun)
-        elif begun.me["name"] is not None and begun.measures_latency and others_at_work(begun.study, begun.me):
+        if waiting is not None or not enough(begun.study, begun.about.search, wanted=begun.about.wanted):
+            _one_trial(begun, waiting)
+        elif (begun.measures_latency or begun.chooses) and others_at_work(begun.study, begun.me):
+            if not waits_for_others:
+                begun.recording.say("there are enough trials: waiting for those of other workers.")
+            waits_for_others = True
             time.sleep(POLL_SECONDS)
         else:
             return
+
+
+def _one_trial(begun: Begun, waiting: FrozenTrial | None) -> None:
+    """The latency of one that waits for it, or a new one; another worker may take that away, which ends nothing."""
+    try:
+        _try_next(begun) if waiting is None else _finish(begun, waiting)
+    except UpdateFinishedTrialError:
+        begun.recording.warn(
+            "another worker took a trial of this one for gone, since this one was silent for too long (asleep, or "
+            "without the database): its values are tried again, and its stages are in the store."
+        )
 
 
 def _try_next(begun: Begun) -> None:
@@ -48,42 +65,51 @@ def _try_next(begun: Begun) -> None:
     values = values_of(about.search, trial.params)
     begun.watch.trial_started(trial.number, values)
     earlier = earlier_with(study, about.search, values, before=trial.number)
-    if earlier is not None:
-        copied(study, trial, earlier, names=about.names, limits=about.search.limits())
-        begun.recording.say(f"trial {trial.number} has the values of trial {earlier.number}: its figures are copied.")
-        begun.watch.trial_done(published(begun))
+    if earlier is None:
+        _, bare = split_name(about.loaded.spec, about.names[0])
+        _run(begun, trial, values, halting(trial, about.names[0], bare=bare, several=len(about.names) > 1))
         return
-    _run(begun, trial, values)
+    copied(study, trial, earlier, names=about.names, limits=about.search.limits())
+    begun.recording.say(f"trial {trial.number} has the values of trial {earlier.number}: they are not run again.")
+    begun.watch.trial_done(published(begun))
+    if earlier.state == TrialState.RUNNING:
+        time.sleep(POLL_SECONDS)  # its result, or another trial's, may change what is drawn
 
 
 def _finish(begun: Begun, waiting: FrozenTrial) -> None:
     """Measure the latency of a trial that another worker made."""
     values = values_of(begun.about.search, waiting.params)
     begun.watch.trial_started(waiting.number, values)
-    _run(begun, Trial(begun.study, waiting._trial_id), values)
+    trial = Trial(begun.study, waiting._trial_id)
+    _run(begun, trial, values, lambda _figures, _done: None, seconds_before=seconds_of(waiting))
 
 
-def _run(begun: Begun, trial: Trial, values: dict[str, Any]) -> None:
+def _run(begun: Begun, trial: Trial, values: dict[str, Any], halt: Halt, *, seconds_before: float = 0.0) -> None:
     """Run it and tell; an interrupt closes the trial and queues its values, so that nothing is lost."""
     about = begun.about
-    halt = halting(trial, about.names[0], several=len(about.names) > 1)
     try:
         with SignsOfLife(begun.storage, trial._trial_id):
             result = begun.runner.run(values, halt)
+        result.seconds = round(result.seconds + seconds_before, 3)
+        told(begun.study, trial, result, names=about.names, limits=about.search.limits())
     except KeyboardInterrupt:
-        frozen = next(one for one in begun.study.get_trials(deepcopy=False) if one.number == trial.number)
-        if not waits(frozen):
-            give_up(begun.study, frozen, "interrupted")
-        published(begun)
+        _interrupted(begun, trial)
         raise
-    told(begun.study, trial, result, names=about.names, limits=about.search.limits())
     begun.watch.trial_done(published(begun))
-    begun.failures.append(str(result.reason) if result.state == "failed" and not result.invalid else "")
-    _refuse_hopeless(begun)
+    _refuse_hopeless(begun, result)
 
 
-def _refuse_hopeless(begun: Begun) -> None:
+def _interrupted(begun: Begun, trial: Trial) -> None:
+    """Close the trial, unless it waits for its latency still or has ended already; its values are tried again."""
+    frozen = next(one for one in begun.study.get_trials(deepcopy=False) if one.number == trial.number)
+    if frozen.state == TrialState.RUNNING and not waits(frozen):
+        give_up(begun.study, frozen, "interrupted", tried=0)
+    published(begun)
+
+
+def _refuse_hopeless(begun: Begun, result: TrialResult) -> None:
     """Raises: StepError when trials fail one after the other for the same reason, or more fail than were asked for."""
+    begun.failures.append(str(result.reason) if result.state == "failed" and not result.invalid else "")
     failed = [why for why in begun.failures if why]
     if len(failed) > max(MOST_FAILURES, begun.about.wanted):
         raise StepError(f"{len(failed)} trials failed, so no more are run; the latest: {failed[-1]}")

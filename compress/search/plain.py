@@ -28,7 +28,7 @@ Edit = tuple[Loc, Any]
 
 def refuse_target(target: Path, source: Path) -> None:
     """Raises: ConfigurationError where a pipeline cannot be, or should not be, written to `target`."""
-    if target.is_dir() or not target.parent.is_dir():
+    if not target.parent.is_dir() or (target.exists() and not target.is_file()):
         raise ConfigurationError(f"--write {target}: name a file in a folder that is there")
     if not os.access(target.parent, os.W_OK):
         raise ConfigurationError(f"--write {target}: '{target.parent}' cannot be written")
@@ -36,7 +36,9 @@ def refuse_target(target: Path, source: Path) -> None:
         return
     if target.resolve() == source.resolve():
         raise ConfigurationError(f"--write {target}: that is the file that is searched: name another one")
-    if not target.read_bytes().startswith(MARK.encode()):
+    with target.open("rb") as there:
+        mine = there.read(len(MARK.encode())) == MARK.encode()
+    if not mine:
         raise ConfigurationError(
             f"--write {target}: the file is there and was not written by a search: name another one"
         )
@@ -69,8 +71,11 @@ def plain_pipeline(
 
 
 def write_plain(made: LoadedPipeline, target: Path) -> None:
-    """Put the file in place, whole."""
-    write_text(target, made.text)
+    """Put the file in place, whole. Raises: ConfigurationError when it cannot be written after all."""
+    try:
+        write_text(target, made.text)
+    except OSError as error:
+        raise ConfigurationError(f"--write {target}: it cannot be written: {error.strerror or error}") from error
 
 
 def _with_text(made: LoadedPipeline, text: str) -> LoadedPipeline:

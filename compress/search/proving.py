@@ -12,15 +12,21 @@ from compress.search.records import keep_pick, kept_pick
 from compress.search.schema import TrialEntry
 
 
-def choose_and_prove(begun: Begun, rule: Choosing, target: Path | None) -> None:
-    """Raises: NoTrialFitsError with the report, which is published all the same."""
+def choose_and_prove(begun: Begun, rule: Choosing, target: Path | None, *, proves: bool) -> None:
+    """Choose a trial, and with `proves` write it and measure it on the test rows.
+
+    Without, only see that there is one to choose: the test rows are left for the one that somebody says how to choose.
+
+    Raises: NoTrialFitsError with the report, which is published all the same.
+    """
     report = report_now(begun)
     try:
         trial = choose(report, rule)
     except NoTrialFitsError as error:
         error.report = published(begun)
         raise
-    _prove(begun, trial, said(report, rule), target)
+    if proves:
+        _prove(begun, trial, said(report, rule), target)
 
 
 def _prove(begun: Begun, trial: TrialEntry, said_rule: str, target: Path | None) -> None:

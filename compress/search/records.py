@@ -1,7 +1,7 @@
 """What a study keeps of each trial, and the trial as the report shows it: Optuna's trials to ours and back."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, get_args
 
 from optuna.study import Study
@@ -27,9 +27,14 @@ def told(study: Study, trial: Trial, result: TrialResult, *, names: list[str], l
 
 
 def copied(study: Study, trial: Trial, earlier: FrozenTrial, *, names: list[str], limits: Mapping[str, Any]) -> None:
-    """Keep and tell the result of an earlier trial with the same values; nothing was run."""
-    result = TrialResult(**_known(earlier))
-    result.seconds, result.reused, result.made = 0.0, [], []
+    """Keep and tell the result of an earlier trial with the same values; nothing was run.
+
+    Of one that is still open there is no result yet: then only that it is the same one.
+    """
+    if earlier.state == TrialState.RUNNING:
+        result = TrialResult(state="failed", reason=f"trial {earlier.number} has the same values and is still open")
+    else:
+        result = replace(TrialResult(**_known(earlier)), seconds=0.0, reused=[], made=[])
     trial.set_user_attr(OUTCOME, {**asdict(result), COPIED: earlier.number})
     _tell(study, trial, result, names, limits)
 
@@ -47,10 +52,11 @@ def entries(study: Study, search: Search, *, names: list[str]) -> list[TrialEntr
 
 
 def earlier_with(study: Study, search: Search, values: Values, *, before: int) -> FrozenTrial | None:
-    """The first finished trial with the same values whose result would be the same again."""
+    """The first trial with the same values that is finished, if its result would be the same again, or still open."""
     wanted = same_values(values)
     for trial in study.get_trials(deepcopy=False):
-        if trial.number < before and _would_repeat(trial) and same_values(values_of(search, trial.params)) == wanted:
+        known = values_of_trial(trial, search) if trial.number < before and _stands_for_its_values(trial) else None
+        if known is not None and same_values(known) == wanted:
             return trial
     return None
 
@@ -70,6 +76,11 @@ def was_lost(trial: FrozenTrial) -> bool:
     return bool(trial.user_attrs.get(OUTCOME, {}).get(LOST))
 
 
+def seconds_of(trial: FrozenTrial) -> float:
+    """What it took so far."""
+    return float(_known(trial).get("seconds", 0.0))
+
+
 def keep_pick(study: Study, pick: PickEntry) -> None:
     """Remember the choice in the study: the test rows were read for it."""
     study.set_user_attr(PICK, pick.model_dump(mode="json"))
@@ -83,7 +94,13 @@ def kept_pick(study: Study) -> PickEntry | None:
 
 def values_of_trial(trial: FrozenTrial, search: Search) -> dict[str, Any] | None:
     """What stands in the file for the trial; None when it ended before anything was drawn."""
-    return values_of(search, trial.params) if set(search.fields) <= set(trial.params) else None
+    params = drawn(trial)
+    return values_of(search, params) if set(search.fields) <= set(params) else None
+
+
+def drawn(trial: FrozenTrial) -> dict[str, Any]:
+    """Its parameters, those too that were queued for it and that a killed worker had not taken yet."""
+    return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
 
 
 def waits(trial: FrozenTrial) -> bool:
@@ -107,10 +124,13 @@ def _tell(study: Study, trial: Trial, result: TrialResult, names: list[str], lim
         study.tell(trial.number, state=TrialState.PRUNED if learnt else TrialState.FAIL)
 
 
-def _would_repeat(trial: FrozenTrial) -> bool:
-    """Finished, by itself, in a way that depends on its values alone."""
+def _stands_for_its_values(trial: FrozenTrial) -> bool:
+    """No copy; open, or finished in a way that depends on its values alone."""
     outcome = trial.user_attrs.get(OUTCOME, {})
-    return trial.state in {TrialState.COMPLETE, TrialState.PRUNED} and outcome.get(COPIED) is None and bool(outcome)
+    if outcome.get(COPIED) is not None:
+        return False
+    finished = trial.state in {TrialState.COMPLETE, TrialState.PRUNED} and bool(outcome)
+    return finished or trial.state == TrialState.RUNNING
 
 
 def _begun(trial: FrozenTrial, search: Search) -> bool:
@@ -138,6 +158,7 @@ def _entry(trial: FrozenTrial, search: Search, names: list[str]) -> TrialEntry:
         made=list(known.get("made", [])),
         copied_from=kept.get(OUTCOME, {}).get(COPIED),
         as_written=bool(kept.get(WRITTEN, False)),
+        counted=counts(trial),
         worker=(kept.get(WORKER) or {}).get("name"),
         started=kept.get(STARTED),
     )

@@ -56,7 +56,7 @@ class Asked:
     latency_worker: str | None = None
     """Of several, the one that measures latencies; None: as the file says."""
     pick: str | None = None
-    """How the trial is chosen; None: the best by the first objective."""
+    """How the trial is chosen; None: with one objective, or to `write`, the best by the first; else none is yet."""
     write: Path | None = None
     """Where its plain pipeline is written."""
 
@@ -70,7 +70,7 @@ def search_file(
     progress: Progress | None = None,
     watch: SearchWatch | None = None,
 ) -> SearchReport:
-    """Search over the fields that the file's `search` block names, and publish to `runs`/<pipeline>/search/.
+    """Search over the fields that the file's `search` block names, and publish to `search_folder`.
 
     Raises:
         ConfigurationError: every mistake, before any work.
@@ -94,23 +94,25 @@ def search_file(
     spin_briefly()
     with storage_watched(begun.url):
         work(begun)
-        if _chooses(asked, search):
-            choose_and_prove(begun, rule, asked.write)
+        if begun.chooses:
+            choose_and_prove(begun, rule, asked.write, proves=_is_said(asked, search))
         return published(begun)
 
 
 def _refuse_nameless(asked: Asked, search: Search, loaded: LoadedPipeline) -> None:
     """Raises: ConfigurationError where several workers would each measure latencies on their own machine."""
-    for name in (asked.worker, asked.latency_worker):
-        if name is not None and not re.match(WORKER_PATTERN, name):
-            raise ConfigurationError(f"--worker and --latency-worker {NAME_RULE}, found '{name}'.")
+    for name in (asked.worker, asked.latency_worker, asked.study):
+        if name is not None and not re.fullmatch(WORKER_PATTERN, name):
+            raise ConfigurationError(f"--worker, --latency-worker and --study {NAME_RULE}, found '{name}'.")
     measuring = asked.latency_worker or search.latency_worker
     limits = [limit.figure for limit in search.limits().values()]
-    if asked.worker is None and asked.latency_worker is not None:
-        raise ConfigurationError("--latency-worker is for several workers: give this one a name with --worker NAME.")
-    if asked.worker is None or measuring is not None:
-        return
-    if needs_latency(loaded.spec, [*objective_names(loaded), *limits]):
+    if asked.worker is None and measuring is not None:
+        raise ConfigurationError(
+            f"'{measuring}' is the worker that measures latencies, and this one has no name: give it one with "
+            f"--worker NAME (--worker {measuring} for the one that measures), or name no latency worker."
+        )
+    timed = needs_latency(loaded.spec, [*objective_names(loaded), *limits])
+    if asked.worker is not None and measuring is None and timed:
         raise ConfigurationError(
             "several workers cannot all measure latencies, since those of two machines do not compare: name the one "
             "that does with search.latency_worker in the file or --latency-worker NAME, or leave latency out of "
@@ -129,14 +131,16 @@ def _begin(
     watch: SearchWatch,
 ) -> Begun:
     """Open everything. Raises: ConfigurationError, StoreError."""
-    folder = runs.absolute() / loaded.spec.name / "search"
-    url = asked.storage or f"sqlite:///{folder / 'study.db'}"
+    name = asked.study or loaded.spec.name
+    folder, home = (search_folder(runs.absolute(), loaded.spec.name, one) for one in (name, loaded.spec.name))
+    url = asked.storage or f"sqlite:///{home / 'study.db'}"
     shown = without_password(url) if asked.storage else "study.db"
-    _make_folder(folder)
+    for one in (folder, home):
+        _make_folder(one)
     storage = open_storage(url)
     me = whoami(asked.worker)
     with storage_watched(url):
-        study = open_study(storage, name=asked.study or loaded.spec.name, search=search)
+        study = open_study(storage, name=name, search=search)
         claim(study, said_by(loaded, search), where=shown)
         refuse_same_name(study, me)
         queue_written(study, loaded, search)
@@ -144,16 +148,29 @@ def _begin(
     measures = asked.worker is None or asked.worker == (asked.latency_worker or search.latency_worker)
     about = About(loaded, search, names, shown, asked.trials or search.trials, {**environment(), **provenance()})
     runner = TrialRunner(loaded, search, names=names, store=opened, progress=recording, measures_latency=measures)
-    return Begun(about, study, storage, url, runner, opened, folder, recording, watch, me, measures)
+    return Begun(
+        about, study, storage, url, runner, opened, folder, recording, watch, me, measures_latency=measures,
+        chooses=_has_last_word(asked, measures=measures),
+    )  # fmt: skip
 
 
-def _chooses(asked: Asked, search: Search) -> bool:
+def _has_last_word(asked: Asked, *, measures: bool) -> bool:
     """Of several workers, the one that measures latencies chooses, and one that is told how."""
-    alone_here = asked.worker is None
-    return alone_here or asked.pick is not None or asked.worker == (asked.latency_worker or search.latency_worker)
+    return measures or asked.pick is not None or asked.write is not None
+
+
+def _is_said(asked: Asked, search: Search) -> bool:
+    """Whether it is known which trial to choose: by several objectives none is the best; test rows are read once."""
+    return asked.pick is not None or asked.write is not None or len(search.objectives) == 1
+
+
+def search_folder(runs: Path, pipeline: str, study: str) -> Path:
+    """Where a study leaves its results: `RUNS/PIPELINE/search`, or `…/search-STUDY` for one with a name of its own."""
+    return runs / pipeline / ("search" if study == pipeline else f"search-{study}")
 
 
 def _make_folder(folder: Path) -> None:
+    """Raises: StoreError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

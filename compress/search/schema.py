@@ -69,6 +69,8 @@ class TrialEntry(Frozen):
     """An earlier trial with the same values, whose figures these are: nothing was run."""
     as_written: bool = False
     """The values are those of the pipeline file itself: what the search has to beat."""
+    counted: bool = True
+    """One of the trials that were asked for: no copy, and no failure that may not come again."""
     worker: str | None = None
     started: str | None = None
     """ISO 8601 with the offset."""
@@ -99,6 +101,8 @@ class SearchReport(Frozen):
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     pipeline: str
+    study: str = ""
+    """Its name in the storage; that of the pipeline unless another was asked for."""
     seed: int
     storage: str
     """Where the study is kept; without a password."""

@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Mapping
-from typing import Any
 
 import optuna
 from optuna.pruners import MedianPruner
@@ -17,6 +16,7 @@ from compress.pipeline.yaml.varying import written_value
 from compress.search.records import WRITTEN, counts, is_copy, values_of_trial, was_lost
 from compress.search.schema import Direction
 from compress.search.space import distributions, params_of, same_values
+from compress.search.trial import Halt
 
 RANDOM_SHARE, FEWEST_RANDOM, MOST_RANDOM = 3, 4, 10
 """A third of the trials is drawn at random before the sampler learns, at least 4 and at most 10."""
@@ -35,8 +35,9 @@ def open_study(storage: RDBStorage, *, name: str, search: Search) -> Study:
 
 
 def queue_written(study: Study, loaded: LoadedPipeline, search: Search) -> None:
-    """Let a new study begin with the values that the file itself has, where they are in the space."""
-    if study.get_trials(deepcopy=False):
+    """Let a study begin with the values that the file itself has, where they are in the space; again if that failed."""
+    begun = study.get_trials(deepcopy=False)
+    if any(trial.user_attrs.get(WRITTEN) and trial.state != TrialState.FAIL for trial in begun):
         return
     params = params_of(search, {path: written_value(loaded, path) for path in search.fields})
     if params is not None:
@@ -68,14 +69,18 @@ def enough(study: Study, search: Search, *, wanted: int) -> bool:
     )
 
 
-def halting(trial: Trial, figure: str, *, several: bool) -> Any:
+def halting(trial: Trial, figure: str, *, bare: str, several: bool) -> Halt:
     """Why a trial is not worth going on with: with one objective, its figure so far is poorer than most had there.
 
-    Optuna refuses reports where several objectives are sought; then nothing is halted here.
+    Args:
+        trial: that is asked whether it should be pruned.
+        figure: the objective, as trials name it.
+        bare: without its stage: until that is reached, the figure of the stage measured last stands for it.
+        several: objectives are sought; Optuna refuses reports then, and nothing is halted here.
     """
 
     def halt(figures: Mapping[str, float], stages_done: int) -> str | None:
-        latest = _latest(figures, figure)
+        latest = figures.get(figure, _latest(figures, bare))
         if several or latest is None:
             return None
         trial.report(latest, step=stages_done)
@@ -84,9 +89,8 @@ def halting(trial: Trial, figure: str, *, several: bool) -> Any:
     return halt
 
 
-def _latest(figures: Mapping[str, float], figure: str) -> float | None:
+def _latest(figures: Mapping[str, float], bare: str) -> float | None:
     """The figure of the stage measured last."""
-    bare = figure.rpartition(".")[2] if figure not in figures and "." in figure else figure
     named = [value for name, value in figures.items() if name == bare or name.endswith(f".{bare}")]
     return named[-1] if named else None
 

@@ -11,6 +11,7 @@ from compress.pipeline.measuring import reference_of
 from compress.pipeline.search_space import Choices, Search
 from compress.pipeline.yaml.file import LoadedPipeline
 from compress.pipeline.yaml.varying import written_value
+from compress.search.doubts import doubts_of
 from compress.search.records import entries
 from compress.search.schema import FieldEntry, ObjectiveEntry, PickEntry, SearchReport, TrialEntry
 from compress.search.trial import SPLIT
@@ -39,6 +40,7 @@ def report_of(
     trials = entries(study, about.search, names=about.names)
     return SearchReport(
         pipeline=about.loaded.spec.name,
+        study=study.study_name,
         seed=about.loaded.spec.seed,
         storage=about.storage,
         split=SPLIT,
@@ -53,7 +55,7 @@ def report_of(
         importances=_importances(study, about, trials),
         pick=pick,
         environment=about.environment,
-        warnings=list(dict.fromkeys(warnings)),
+        warnings=list(dict.fromkeys([*warnings, *doubts_of(about.loaded.spec, about.search, trials)])),
         configuration=about.loaded.text,
     )
 

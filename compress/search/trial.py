@@ -86,8 +86,8 @@ class TrialRunner:
         wanted = needs_latency(pipeline, [*self._names, *self._constrained()])
         if wanted and result.state == "complete" and not result.broken:
             self._time(pipeline, result)
-        missing = [name for name in self._names if name not in result.figures]
-        if result.state == "complete" and missing:
+        missing = [name for name in [*self._names, *self._constrained()] if name not in result.figures]
+        if result.state == "complete" and not result.broken and missing:
             result.state, result.reason = "failed", f"{', '.join(missing)}: not measured"
 
     def _time(self, pipeline: Pipeline, result: TrialResult) -> None:

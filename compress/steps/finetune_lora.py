@@ -44,6 +44,7 @@ class FinetuneLora(Step):
     """Train low-rank adapters and a classification head on a frozen pretrained encoder."""
 
     trains: ClassVar[bool] = True
+    unsaid: ClassVar[frozenset[str]] = frozenset({"quantized_base", "double_quantization", "gradient_checkpointing"})
 
     step: Literal["finetune_lora"]
     data: Input[Dataset]
@@ -70,8 +71,9 @@ class FinetuneLora(Step):
     """QLoRA: the base's linear layers in 4 bits while it trains; `merge_lora` merges onto it in full precision."""
     double_quantization: bool = False
     """Of the quantized base: the scales in 8 bits too, 0.37 bits a weight less."""
-    gradient_checkpointing: bool = False
-    """Compute what is inside the layers again in the backward pass instead of keeping it: less memory, more time."""
+    gradient_checkpointing: bool | None = None
+    """Compute what is inside the layers again in the backward pass instead of keeping it: less memory, more time; by
+    default with `quantized_base` alone, which is there to save memory."""
     max_length: int = Field(default=128, ge=2, le=8192)
     """Tokens, special ones included; longer texts are cut."""
     training: Training = Training()
@@ -138,8 +140,11 @@ class FinetuneLora(Step):
             compute=format_of(computed_in(self.training.precision)),
         )  # fmt: skip
         workspace.progress.say(f"{self.name}: {len(layers.quantized)} linear layers of the base in {how.bits}.")
-        held = {"quantized_base": how.bits, "double_quantization": how.double_quantization}
-        return model, parameters_of(model), {**held, "quantized_layers": len(layers.quantized)}
+        held = {
+            "quantized_base": how.bits, "double_quantization": how.double_quantization,
+            "quantized_layers": len(layers.quantized), "gradient_checkpointing": self._computes_again(),
+        }  # fmt: skip
+        return model, parameters_of(model), held
 
     def _adapt(self, model: "PreTrainedModel", *, seed: int) -> "PeftModel":
         """The model with its adapters."""
@@ -152,6 +157,10 @@ class FinetuneLora(Step):
             rank_stabilised=self.rank_stabilised, rank_pattern=self.rank_pattern, alpha_pattern=self.alpha_pattern,
             seed=seed,
         )  # fmt: skip
-        if self.gradient_checkpointing:
+        if self._computes_again():
             checkpoint_gradients(model)
         return delta
+
+    def _computes_again(self) -> bool:
+        """Whether activations are computed again in the backward pass: as said, or by default."""
+        return self.quantized_base is not None if self.gradient_checkpointing is None else self.gradient_checkpointing

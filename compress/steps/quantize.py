@@ -6,14 +6,15 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from compress.chain.artifacts import OnnxModel, Sensitivity
-from compress.chain.step import Input, Loc, Step, Workspace, edges
+from compress.chain.artifacts import OnnxModel
+from compress.chain.step import Input, Loc, Step, Workspace
 from compress.steps.quantization.dynamic_int8 import DynamicInt8
 from compress.steps.quantization.given import Given
 from compress.steps.quantization.mixed import Mixed
 from compress.steps.quantization.static_int8 import StaticInt8
-from compress.steps.quantization.trainable import other_scheme
+from compress.steps.quantization.trainable import WORD, other_scheme, trained_by
 from compress.steps.quantization.weight_only import WeightOnly
+from compress.steps.sensitivity import MeasureSensitivity
 
 Scheme = Annotated[DynamicInt8 | WeightOnly | StaticInt8 | Mixed, Field(discriminator="kind")]
 
@@ -34,20 +35,34 @@ class Quantize(Step):
         name = self.model.stage
         if isinstance(earlier.get(name), Quantize):
             yield ("model",), f"'{name}' is quantized already: name the stage that exported the float model"
-        yield from self._about_another_model(earlier)
+        yield from self._about_the_report(earlier)
+        yield from self._about_trained_ranges(earlier)
 
-    def _about_another_model(self, earlier: Mapping[str, Step]) -> Iterator[tuple[Loc, str]]:
-        """A sensitivity report says nothing about other models."""
+    def _about_the_report(self, earlier: Mapping[str, Step]) -> Iterator[tuple[Loc, str]]:
+        """A sensitivity report says nothing about other models, nor about precisions that it did not measure."""
         report = self.scheme.sensitivity if isinstance(self.scheme, (Mixed, StaticInt8)) else None
         measured = earlier.get(report.stage) if report is not None else None
-        if report is None or measured is None or measured.produces() is not Sensitivity:
+        if report is None or not isinstance(measured, MeasureSensitivity):
             return
-        about = next(edge.stage for loc, edge in edges(measured).items() if loc == ("model",))
-        if about != self.model.stage:
+        place, name, about = ("scheme", "sensitivity"), self.model.stage, measured.model.stage
+        if about != name:
+            yield place, f"'{report.stage}' measured '{about}', and this quantizes '{name}': measure the same model"
+        there = ", ".join(measured.precisions)
+        wanted = self.scheme.precisions if isinstance(self.scheme, Mixed) else (self.scheme.kind,)
+        for one in (precision for precision in dict.fromkeys(wanted) if precision not in measured.precisions):
+            yield place, f"'{report.stage}' measures no {one} (it has {there}): add it to its `precisions`"
+
+    def _about_trained_ranges(self, earlier: Mapping[str, Step]) -> Iterator[tuple[Loc, str]]:
+        """Only a model that was trained in this scheme has ranges that were trained."""
+        maker = trained_by(self.model.stage, earlier)
+        if not isinstance(self.scheme, StaticInt8) or self.scheme.ranges != "trained" or maker is None:
+            return
+        if maker.step not in {WORD, self.step}:
             problem = (
-                f"'{report.stage}' measured '{about}', and this quantizes '{self.model.stage}': measure the same model"
+                f"trained ranges are made by {WORD}, and the weights of '{self.model.stage}' come from '{maker.name}' "
+                f"({maker.step}): train them there, or calibrate (`ranges: minmax`)"
             )
-            yield ("scheme", "sensitivity"), problem
+            yield ("scheme", "ranges"), problem
 
     def run(self, workspace: Workspace) -> OnnxModel:
         """Quantize and count."""

@@ -15,13 +15,13 @@ from compress.steps.quantization.blocks import BlockSize
 from compress.steps.quantization.calibration import CalibrateRanges, calibration_rows
 from compress.steps.quantization.given import Given
 from compress.steps.quantization.validation_rows import ValidationRows, validation_rows
-from compress.steps.quantize import Quantize
 
 if TYPE_CHECKING:
     from compress.inference.predictor import Array
     from compress.quantization.sensitivity import Answered, Rewrite
 
 STATIC: Quantized = "static_int8"
+QUANTIZES = "quantize"
 
 
 class MeasureSensitivity(Step):
@@ -59,11 +59,9 @@ class MeasureSensitivity(Step):
 
     def check_inputs(self, earlier: Mapping[str, Step]) -> Iterator[tuple[Loc, str]]:
         """The model is float."""
-        if isinstance(earlier.get(self.model.stage), Quantize):
-            yield (
-                ("model",),
-                f"'{self.model.stage}' is quantized already: name the stage that exported the float model",
-            )
+        name = self.model.stage
+        if name in earlier and earlier[name].step == QUANTIZES:
+            yield ("model",), f"'{name}' is quantized already: name the stage that exported the float model"
 
     def run(self, workspace: Workspace) -> Sensitivity:
         """Ask the float model once and each candidate once."""
@@ -86,13 +84,14 @@ class MeasureSensitivity(Step):
         from compress.quantization.sensitivity import answers_by_part, candidates, float_bytes
 
         source = model.path / "model.onnx"
-        parts, wanted = parts_of(source, by=self.by), rows.logits(source)
-        value, total = rows.figure(wanted), len(candidates(parts, self.precisions))
+        parts = parts_of(source, by=self.by)
+        total = len(candidates(parts, self.precisions))
         if not total:
             named = " or ".join(self.precisions)
             raise QuantizationError(f"no part of the model can be {named}: name more precisions.")
         others = self._static(workspace, model)
-        measured = list[MeasuredPart]()
+        wanted = rows.logits(source)
+        value, measured = rows.figure(wanted), list[MeasuredPart]()
         with workspace.progress.track(f"{self.name}: {total} candidates, {len(rows.encoded)} rows", total) as advance:
             for one in answers_by_part(
                 source, parts, self.precisions, rows.encoded, block_size=self.block_size, others=others

@@ -4,6 +4,7 @@ Sources: Jacob et al., "Quantization and Training of Neural Networks for Efficie
 2018; the teacher's answers as the target: Zhang et al., "TernaryBERT", 2020.
 """
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -11,7 +12,7 @@ from pydantic import Field, model_validator
 
 from compress.chain.artifacts import Checkpoint, Dataset
 from compress.chain.manifest import Ancestor
-from compress.chain.step import Input, Step, Workspace
+from compress.chain.step import Input, Loc, Step, Workspace
 from compress.errors import DataError
 from compress.steps.distillation.checks import (
     check_data,
@@ -27,6 +28,7 @@ from compress.steps.quantization.quantization_file import QuantizationFile
 from compress.steps.quantization.simulated_figures import SimulatedFigures
 from compress.steps.quantization.static_int8 import StaticInt8
 from compress.steps.quantization.trainable import TrainableScheme, arithmetic_of
+from compress.steps.quantized_models import about_quantized
 from compress.steps.trained import labelled, last_good_kept
 from compress.training.options import Training
 
@@ -60,7 +62,8 @@ class TrainQuantized(Step):
     scheme: TrainableScheme = Field(default_factory=lambda: DynamicInt8(kind="dynamic_int8", per_token=True))
     """How it will be quantized; by default in int8 with activations scaled by token."""
     graph: Literal["plain", "lean"] = "plain"
-    """The graph that it will be exported as: a lean one keeps positions in 8 bits where embeddings have 4."""
+    """The graph that it will be exported as: a lean one keeps positions in 8 bits where embeddings have 4, and computes
+    two tokens behind its last attention."""
     objectives: Objectives | None = None
     """What it is drawn to; the loss is their weighted sum. By default 0.9 logits and 0.1 hard_labels."""
     training: Training = Training()
@@ -72,6 +75,11 @@ class TrainQuantized(Step):
         check_teachers([self._teacher()], phase.objectives)
         check_training([phase])
         return self
+
+    def check_inputs(self, earlier: Mapping[str, Step]) -> Iterator[tuple[Loc, str]]:
+        """The model is float; a quantized one may teach."""
+        cannot = "be trained on (`scheme` says how a float one will be quantized)"
+        yield from about_quantized(("model",), self.model.stage, earlier, cannot=cannot)
 
     def run(self, workspace: Workspace) -> Checkpoint:
         """Train, put the weights on the grid, say what the simulated model reaches."""
@@ -151,7 +159,7 @@ class TrainQuantized(Step):
         kept = kept_answers(self._phase().objectives, workspace, teachers, [data])
         asked = SimulatedFigures(model, tokenizer, data, max_length=max_length, progress=workspace.progress)
         plain = asked.figures(f"{self.name}: float")
-        ranges = _first_ranges(model, tokenizer, data, max_length=max_length) if self._has_ranges() else None
+        ranges = self._first_ranges(model, tokenizer, data, max_length=max_length)
         with without_dropout(model), simulated(model, arithmetic, ranges) as modules:
             found = train_student(
                 model, tokenizer, texts, phases=self._bound(teachers), teachers=teachers.live, kept=kept,
@@ -165,8 +173,17 @@ class TrainQuantized(Step):
         details = {"modules": modules, "simulated": {**asked.details(), **said}, **found}
         return details, {name: within.ends() for name, within in (ranges or {}).items()}
 
-    def _has_ranges(self) -> bool:
-        return isinstance(self.scheme, StaticInt8)
+    def _first_ranges(
+        self, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", data: Dataset, *, max_length: int
+    ) -> "Ranges | None":
+        """What the float model's linear layers read on some training rows, for a scheme that trains ranges."""
+        from compress.quantization.simulation.ranges import seen_ranges
+        from compress.training.labelled_rows import labelled_rows
+
+        if not isinstance(self.scheme, StaticInt8):
+            return None
+        rows = labelled_rows(data.path, "train", tokenizer, max_length=max_length, rows=ROWS)
+        return seen_ranges(model, rows.batches(BATCH_SIZE), arithmetic_of(self.scheme, graph=self.graph))
 
     def _teacher(self) -> Teacher:
         return Teacher(stage=self.teacher or self.model)
@@ -196,14 +213,3 @@ def _check_labels(model: Checkpoint, teacher: Checkpoint, *, stage: str) -> None
             f"teacher: '{stage}' is for {theirs.task} with labels {', '.join(theirs.labels)}, the model for "
             f"{ours.task} with labels {', '.join(ours.labels)}: take a teacher with the model's labels."
         )
-
-
-def _first_ranges(
-    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", data: Dataset, *, max_length: int
-) -> "Ranges":
-    """What the float model's linear layers read on some training rows: where the training of ranges begins."""
-    from compress.quantization.simulation.ranges import seen_ranges
-    from compress.training.labelled_rows import labelled_rows
-
-    rows = labelled_rows(data.path, "train", tokenizer, max_length=max_length, rows=ROWS)
-    return seen_ranges(model, rows.batches(BATCH_SIZE))

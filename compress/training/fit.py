@@ -18,6 +18,7 @@ from compress.progress import Progress
 from compress.task import Task
 from compress.training.constraint import Constraint
 from compress.training.defaults import Plan
+from compress.training.freed_at_once import freed_at_once
 from compress.training.frozen_weights import frozen_rounded_once
 from compress.training.losses import LossFunction, Targets, class_weights, supervised
 from compress.training.precision import computed_in
@@ -27,6 +28,7 @@ from compress.training.tokenise import Collate
 from compress.training.trainer import CheckedTrainer
 from compress.training.validation import majority_of, no_better
 from compress.training.watch import Best, Watch
+from compress.tuning.checkpointing import is_checkpointed
 from compress.tuning.trainable import trainable_parameters
 
 
@@ -95,7 +97,8 @@ def fit(
 def _run(trainer: CheckedTrainer, together: Together, best: Best, plan: Plan) -> None:
     """Train; whatever happens, the model has its best state afterwards and holds no gradients."""
     try:
-        with frozen_rounded_once(together.model, computed_in(plan.precision)):
+        saves_memory = is_checkpointed(together.model)
+        with frozen_rounded_once(together.model, computed_in(plan.precision)), freed_at_once(wanted=saves_memory):
             trainer.train()
     finally:
         best.restore()

@@ -23,6 +23,7 @@ from compress.training.together import Together
 from compress.training.tokenise import Collate, lengths_of
 from compress.training.validation import validation_figures
 from compress.training.watch import Watch
+from compress.tuning.checkpointing import is_checkpointed
 from compress.tuning.loraplus import loraplus_optimizer
 
 CURVE_POINTS = 60
@@ -57,7 +58,7 @@ class CheckedTrainer(Trainer):
         watch: Watch,
     ) -> None:
         self._watch, self._plan, self._task = watch, plan, task
-        arguments = training_arguments(plan, folder, seed=seed)
+        arguments = training_arguments(plan, folder, seed=seed, saves_memory=is_checkpointed(together))
         super().__init__(
             model=together, args=arguments, data_collator=collate, train_dataset=train,
             eval_dataset=None if validation is None else _longest_first(validation),
@@ -114,15 +115,20 @@ class CheckedTrainer(Trainer):
             raise LossNotFiniteError(step, loss, self._watch.best.step, self._watch.best.figures)
 
 
-def training_arguments(plan: Plan, folder: Path, *, seed: int) -> TrainingArguments:
-    """`plan` in Trainer's words; nothing is saved, logged elsewhere or printed."""
+def training_arguments(plan: Plan, folder: Path, *, seed: int, saves_memory: bool) -> TrainingArguments:
+    """`plan` in Trainer's words; nothing is saved, logged elsewhere or printed.
+
+    `saves_memory`: with small batches that were chosen for their memory, validation takes no more than training does.
+    """
     precision = computed_in(plan.precision)
     accelerated = torch.cuda.is_available() or torch.backends.mps.is_available()
     processes = int(os.environ.get("WORLD_SIZE", "1"))
+    train_batch = math.ceil(plan.batch_size / (plan.gradient_accumulation * processes))
+    validation_batch = min(VALIDATION_BATCH, 2 * train_batch) if saves_memory else VALIDATION_BATCH
     arguments = TrainingArguments(
         output_dir=str(folder), max_steps=plan.steps, seed=seed, use_cpu=not accelerated,
-        per_device_train_batch_size=math.ceil(plan.batch_size / (plan.gradient_accumulation * processes)),
-        per_device_eval_batch_size=VALIDATION_BATCH, gradient_accumulation_steps=plan.gradient_accumulation,
+        per_device_train_batch_size=train_batch, per_device_eval_batch_size=validation_batch,
+        gradient_accumulation_steps=plan.gradient_accumulation,
         optim="adamw_torch", learning_rate=plan.learning_rate, weight_decay=plan.weight_decay,
         max_grad_norm=plan.gradient_clipping, warmup_steps=plan.warmup_steps, lr_scheduler_type=_schedule(plan),
         bf16=precision == "bf16", fp16=precision == "fp16", logging_steps=math.ceil(plan.steps / CURVE_POINTS),

@@ -6,23 +6,12 @@ import sys
 
 import pytest
 
-from compress.cli import main
 from tests.reporting import sample
 
 
-@pytest.fixture
-def compress(monkeypatch, capsys, tmp_path):
-    """Runs the command line in this process: its exit code, standard output and standard error."""
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-
-    def asked(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["compress", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return asked
 
 
 @pytest.fixture
@@ -99,6 +88,7 @@ def test_markdown_and_a_page(compress, runs, tmp_path):
         (["bert_edge", "--json", "--markdown"], ["give either --json or --markdown."]),
         (["bert_edge", "--html", "no/such/folder/a.html"], ["--html no/such/folder/a.html cannot be written"]),
         (["bert_edge"] * 25, ["25 runs are too many"]),
+        (["x" * 300], ["'xxx", "cannot be looked for: File name too long."]),
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared_exits_with_2_and_says_why(compress, runs, arguments, messages):

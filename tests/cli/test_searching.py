@@ -30,6 +30,15 @@ def test_the_help_teaches_how_a_search_is_written():
     assert "--pick" in said
 
 
+def test_of_several_objectives_people_are_told_how_to_choose(project):
+    said = typed(project, "--study", "front")
+    assert said.exit_code == 0, said.output
+    output = said.stdout.replace("\n", "")
+    assert f"report: {project.results_of('front') / 'report.html'}" in output
+    assert f"choose one: compress search {project.file} --study front --pick " in output
+    assert not (project.results_of("front") / "best").exists()
+
+
 def test_people_get_the_front_and_where_all_is(project):
     said = typed(project, "--write", str(project.folder / "best.yaml"))
     assert said.exit_code == 0, said.output
@@ -60,7 +69,13 @@ def test_a_chosen_trial_that_fails_on_the_test_rows_ends_in_three(project):
     assert validation != test
     way = "min" if test < validation else "max"
     said = typed(
-        project, "--set", f"student.gates={{{way}: {{accuracy: {(test + validation) / 2}}}}}", "--study", "gated"
+        project,
+        "--set",
+        f"student.gates={{{way}: {{accuracy: {(test + validation) / 2}}}}}",
+        "--study",
+        "gated",
+        "--pick",
+        "max accuracy",
     )
     assert said.exit_code == 3, said.output
     assert f"on the test rows: student: {way}.accuracy measured" in said.stdout.replace("\n", "")

@@ -46,6 +46,8 @@ WRONG = {
     "an item of a list that is not there": ("objectives.0.temperature", "objectives.1.temperature"),
     "a bound out of bounds": (TEMPERATURE, "{low: 0.0, high: 4.0}"),
     "the other bound out of bounds": (TEMPERATURE, "{low: 1.0, high: 400.0}"),
+    "a number between the bounds": (LAYERS, "student.student.layers: {low: 1.0, high: 4.0}"),
+    "a bound that is no number": (TEMPERATURE, "{low: 1.0, high: .inf}"),
     "a choice of the wrong kind": ("choices: [2, 3]", "choices: [2, three]"),
     "a choice that is no scheme": ("{kind: weight_only}", "{kind: weights_only}"),
     "a choice that breaks another stage": (LAYERS, "onnx.model: {choices: [student, news]}"),
@@ -99,6 +101,14 @@ def test_a_value_that_fits_only_beside_another_one_is_no_mistake() -> None:
     text = FILE.replace("  objectives: [{max", "    int8.scheme.bits: {choices: [4, 8]}\n  objectives: [{max", 1)
     Path("edge.yaml").write_text(text)
     assert list(search_problems(read_pipeline(Path("edge.yaml"), environ={}))) == []
+
+
+@pytest.mark.parametrize("base", ["nowhere/base", "package:numpy/nowhere"])
+def test_a_choice_that_is_not_there_is_found_before_any_work(base: str) -> None:
+    said = messages(LAYERS, f'teacher.base: {{choices: ["package:numpy/linalg", "{base}"]}}')
+    assert "edge.yaml:16:" in said
+    assert "search field 'teacher.base' with " in said
+    assert "nowhere" in said.split(": ", 2)[2]
 
 
 def test_mistakes_are_said_with_their_place() -> None:

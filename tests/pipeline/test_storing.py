@@ -89,6 +89,17 @@ def test_the_measures_of_a_published_onnx_model_stay(workshop):
     assert workshop.leaving() == set()
 
 
+@pytest.mark.parametrize("folder", ["search", "search-other"])
+def test_what_a_search_chose_stays(workshop, folder):
+    data = workshop.make("Dataset", {"step": "load_data"}, rows="1")
+    model, old = checkpoint(workshop, "model", data), checkpoint(workshop, "old", data)
+    workshop.publish(data, model)
+    (workshop.runs / "news" / folder).mkdir()
+    (workshop.runs / "news" / folder / "best").mkdir()
+    (workshop.runs / "news" / "report.json").rename(workshop.runs / "news" / folder / "best" / "report.json")
+    assert workshop.leaving() == {old.key}
+
+
 def test_a_comparison_of_kept_answers_stays_and_one_with_answers_that_go_goes(workshop):
     data = workshop.make("Dataset", {"step": "load_data"}, rows="1")
     this, other, old = (checkpoint(workshop, name, data) for name in ("this", "other", "old"))

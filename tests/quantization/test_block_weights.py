@@ -99,3 +99,11 @@ def test_fewer_tokens_than_inputs_are_a_warning(tmp_path, tokens, warned):
     batch = {"x": RANDOM.normal(size=(1, tokens, 32)).astype(np.float32)}
     blocks_by_weight(model, "gptq", **FOUR, batches=[batch], progress=progress)
     assert any("31 tokens are fewer than the 32 inputs" in one for one in progress.warnings) == warned
+
+
+def test_a_graph_of_lookups_alone_has_no_weights_of_products(tmp_path):
+    tensors = {"table": RANDOM.normal(size=(20, 16)).astype(np.float32), "rows": np.array([1, 2])}
+    nodes = [helper.make_node("Gather", ["table", "rows"], ["r"]), helper.make_node("Add", ["x", "r"], ["y"])]
+    model = onnx.load(save(tmp_path / "it.onnx", nodes, tensors, ["batch", 2, 16]))
+    batch = {"x": np.zeros((1, 2, 16), np.float32)}
+    assert blocks_by_weight(model, "gptq", **FOUR, batches=[batch], progress=Silent()) == {}

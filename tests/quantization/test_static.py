@@ -219,6 +219,17 @@ def test_both_forms_give_one_answer(tmp_path):
     np.testing.assert_allclose(run(tmp_path / "direct.onnx", X), run(tmp_path / "qdq.onnx", X), rtol=1e-6, atol=1e-6)
 
 
+def test_one_number_that_is_added_to_all_outputs_is_no_bias_of_the_product(tmp_path):
+    """onnxruntime's operator takes a bias for each output only."""
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["p"]), helper.make_node("Add", ["p", "b"], ["y"])]
+    tensors = {"w": MATRIX, "b": np.array([3.0], np.float32)}
+    model = onnx.load(save(tmp_path / "float.onnx", nodes, tensors, ["batch", "length", 48]))
+    quantize_products(model, {"x": (-4, 4)}, StaticWeights(), direct=True)
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    onnx.save(model, tmp_path / "int8.onnx")
+    assert np.abs(run(tmp_path / "int8.onnx", X) - (X @ MATRIX + 3)).max() < 0.5
+
+
 def test_a_quantized_model_is_refused(tmp_path):
     source = linear(tmp_path / "float.onnx", MATRIX)
     quantize_static_int8(source, tmp_path / "once.onnx", ranges={"x": (-1, 1)})

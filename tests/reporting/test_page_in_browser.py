@@ -1,9 +1,7 @@
 """`report.html` in a real browser: headless Chromium through playwright."""
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -11,19 +9,10 @@ import pytest
 from compress.reporting.numbers import given, number
 from compress.reporting.page import render
 from tests.reporting import sample
-from tests.watched_pages import WatchedPages
+from tests.watched_pages import CONTRASTS, faint, too_wide
 
 pytestmark = pytest.mark.browser
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 REPORTS = {
     "full": sample.full_report,
     "failed": sample.failed_report,
@@ -31,23 +20,6 @@ REPORTS = {
     "crowded": sample.crowded_report,
     "sensitivity": sample.sensitivity_report,
 }
-AA_TEXT = 4.5
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        why = "Chromium is not installed (Debian: apt-get install chromium)"
-        if os.environ.get("CI") or os.environ.get("COMPRESS_REQUIRE_BROWSER"):
-            pytest.fail(f"{why}, and CI or COMPRESS_REQUIRE_BROWSER asks for this test")
-        pytest.skip(why)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -56,20 +28,6 @@ def files(tmp_path_factory):
     for name, report in REPORTS.items():
         (folder / f"{name}.html").write_text(render(report()), encoding="utf-8")
     return folder
-
-
-@pytest.fixture
-def open_page(browser, files):
-    """Opens a report; at the end nothing else may have been asked for and the console must have been silent."""
-    watched = WatchedPages(browser)
-
-    def open_it(name, *, width=1200, scheme="light"):
-        return watched.open((files / f"{name}.html").as_uri(), width=width, scheme=scheme)
-
-    yield open_it
-    watched.close()
-    assert all(url.startswith((files.as_uri(), "data:,")) for url in watched.requests), watched.requests
-    assert watched.said == []
 
 
 def leaves(value, place="") -> Iterator[tuple[str, object]]:
@@ -124,49 +82,15 @@ def test_what_is_no_figure_of_the_report_is_not_found():
 @pytest.mark.parametrize("name", REPORTS)
 @pytest.mark.parametrize("width", [360, 768])
 def test_nothing_reaches_beyond_a_narrow_screen(open_page, name, width):
-    page = open_page(name, width=width)
-    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    beyond = """() => [...document.querySelectorAll('body *')]
-      .filter(element => !element.closest('.scroll, .toc ul, pre, .unseen, .skip'))
-      .filter(element => element.getBoundingClientRect().right > innerWidth + 1)
-      .map(element => element.outerHTML.slice(0, 120))"""
-    assert page.evaluate(beyond) == []
-
-
-CONTRASTS = """() => {
-  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-  const rgba = css => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = css; canvas.fillRect(0, 0, 1, 1);
-    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data; return [r, g, b, a / 255]; };
-  const over = (top, below) => top.slice(0, 3).map((part, i) => part * top[3] + below[i] * (1 - top[3]));
-  const light = rgb => { const [r, g, b] = rgb.map(part => { part /= 255;
-    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4; });
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-  const behind = element => { const layers = [];
-    for (let at = element; at; at = at.parentElement) layers.push(rgba(getComputedStyle(at).backgroundColor));
-    return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255]); };
-  const found = [];
-  for (const element of document.querySelectorAll('body *')) {
-    const own = [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
-    if (!own || ['TITLE', 'DESC', 'title', 'desc'].includes(element.tagName)) continue;
-    const style = getComputedStyle(element), below = behind(element);
-    const color = element.ownerSVGElement ? style.fill : style.color;
-    const [a, b] = [light(over(rgba(color), below)), light(below)];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    found.push([ratio, element.outerHTML.slice(0, 100)]);
-  }
-  return found;
-}"""
+    assert too_wide(open_page(name, width=width), width=width) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", REPORTS)
 def test_all_text_has_enough_contrast(open_page, name, scheme):
     page = open_page(name, scheme=scheme)
-    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
-    contrasts = page.evaluate(CONTRASTS)
-    assert len(contrasts) > 40
-    assert [one for one in contrasts if one[0] < AA_TEXT] == []
+    assert faint(page) == []
+    assert len(page.evaluate(CONTRASTS)) > 40
 
 
 def test_dark_mode_is_dark(open_page):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from compress.progress import Silent
-from compress.search.run import Asked, search_file
+from compress.search.run import Asked, search_file, search_folder
 from compress.search.schema import SearchReport
 from tests.pipeline.small_run import write_texts
 from tests.tiny import tiny_base
@@ -54,7 +54,10 @@ class SmallSearch:
 
     @property
     def results(self) -> Path:
-        return self.folder / "runs" / "tiny_search" / "search"
+        return self.results_of("tiny_search")
+
+    def results_of(self, study: str) -> Path:
+        return search_folder(self.folder / "runs", "tiny_search", study)
 
     @property
     def database(self) -> str:

@@ -4,7 +4,7 @@ import pytest
 from optuna.study import StudyDirection
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from compress.errors import StoreError
+from compress.errors import ConfigurationError, StoreError
 from compress.search import database
 from compress.search.database import open_storage, reason, without_password
 
@@ -45,6 +45,21 @@ def test_a_database_that_does_not_answer_is_asked_once(monkeypatch):
 def test_neither_the_password_nor_the_query_of_a_url_is_shown():
     assert without_password(URL) == "postgresql+psycopg://me:***@host:5432/db"
     assert reason(Exception("hush, also-hush and\nmore\nlines."), URL) == "***, *** and more"
+
+
+def test_the_end_of_a_password_is_not_taken_for_a_host_and_shown():
+    with pytest.raises(
+        ConfigurationError, match=r"an '@' in the name or the password of a URL is written %40"
+    ) as error:
+        without_password("postgresql+psycopg://me:hu@sh@host/db")
+    assert "sh@" not in str(error.value)
+    assert without_password("postgresql+psycopg://me:hu%40sh@host/db") == "postgresql+psycopg://me:***@host/db"
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:"])
+def test_a_database_in_memory_is_refused(url):
+    with pytest.raises(ConfigurationError, match="keeps nothing: name a file"):
+        open_storage(url)
 
 
 def test_a_file_of_sqlite_is_opened_twice(tmp_path):

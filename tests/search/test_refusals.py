@@ -87,8 +87,18 @@ def test_several_workers_that_would_each_measure_latencies(search):
     search.edit("{minimize: size_mb}", "{minimize: latency_ms}")
     search.edit("latency: none", "latency: gated")
     assert "several workers cannot all measure latencies" in refused(search, worker="a")
-    assert "give this one a name with --worker" in refused(search, latency_worker="a")
+    assert "this one has no name: give it one with --worker NAME" in refused(search, latency_worker="a")
     assert "need a name of letters, digits" in refused(search, worker="a b")
+
+
+def test_a_worker_without_a_name_where_the_file_names_who_measures_latencies(search):
+    search.edit("  trials: 3", "  latency_worker: clock")
+    assert "(--worker clock for the one that measures)" in refused(search)
+
+
+@pytest.mark.parametrize("name", ["../escape", "two words", ".hidden", "a" * 65])
+def test_a_study_whose_name_is_no_name_of_a_folder(search, name):
+    assert "--study need a name of letters, digits" in refused(search, study=name)
 
 
 def test_a_search_below_a_launcher(search, monkeypatch):

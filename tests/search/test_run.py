@@ -13,14 +13,16 @@ from compress.pipeline.run import run_file
 from compress.progress import Silent
 from compress.search.picking import NoTrialFitsError
 from compress.search.plain import MARK
+from compress.search.records import WORKER
 from compress.search.schema import SearchReport
+from compress.search.workers import give_up
 from tests.search.small_search import SmallSearch
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> tuple[Path, SearchReport]:
     search = SmallSearch(tmp_path_factory.mktemp("search") / "project")
-    return search.folder, search.run()
+    return search.folder, search.run(pick="max accuracy")
 
 
 @pytest.fixture
@@ -32,8 +34,8 @@ def search(finished, tmp_path) -> SmallSearch:
     return copy
 
 
-def study_of(search: SmallSearch) -> optuna.Study:
-    return optuna.load_study(study_name="tiny_search", storage=search.database)
+def study_of(search: SmallSearch, name: str = "tiny_search") -> optuna.Study:
+    return optuna.load_study(study_name=name, storage=search.database)
 
 
 def splits_read(folder: Path) -> list[str]:
@@ -74,10 +76,13 @@ def test_the_kept_file_is_the_report(finished):
     assert (report_folder(folder) / "report.html").read_text().startswith("<!DOCTYPE html>")
 
 
-def test_the_default_pick_is_the_best_in_the_first_objective(finished):
-    report = finished[1]
-    assert report.trial(report.pick.trial).figures["accuracy"] == max(one.figures["accuracy"] for one in report.trials)
-    assert report.pick.rule == "max accuracy"
+def test_of_several_objectives_nothing_is_chosen_and_no_test_row_read_until_somebody_says_how(search):
+    before = splits_read(search.folder).count("test")
+    report = search.run(study="front", trials=4)
+    assert report.pick is None
+    assert report.front
+    assert splits_read(search.folder).count("test") == before
+    assert not (search.results_of("front") / "best").exists()
 
 
 def test_the_same_command_again_runs_nothing(search, finished):
@@ -154,7 +159,7 @@ def test_no_trial_that_fits_says_what_comes_nearest_and_reads_no_test_rows(searc
 def test_a_failed_gate_stops_a_trial_and_is_its_reason(search):
     with pytest.raises(NoTrialFitsError, match="none keeps the constraints"):
         search.run("teacher.gates={min: {accuracy: 1.01}}", study="gated", trials=1)
-    (trial,) = json.loads((search.results / "search.json").read_text())["trials"]
+    (trial,) = json.loads((search.results_of("gated") / "search.json").read_text())["trials"]
     assert trial["state"] == "pruned"
     assert trial["failed_gate"].startswith("teacher: min.accuracy measured")
     assert trial["made"] == []
@@ -164,7 +169,7 @@ def test_a_broken_constraint_on_an_early_stage_stops_the_trial_there(search):
     search.edit("  trials: 3", '  constraints: ["teacher.size_mb <= 0.000001"]\n  trials: 1')
     with pytest.raises(NoTrialFitsError):
         search.run(study="limited")
-    (trial,) = json.loads((search.results / "search.json").read_text())["trials"]
+    (trial,) = json.loads((search.results_of("limited") / "search.json").read_text())["trials"]
     assert trial["state"] == "pruned"
     assert trial["reason"] == "after 'teacher': 'teacher.size_mb <= 0.000001' does not hold"
     assert "accuracy" not in trial["figures"], "the student was not made"
@@ -174,7 +179,7 @@ def test_a_constraint_that_is_broken_at_the_end_makes_a_trial_unfit_but_complete
     search.edit("  trials: 3", '  constraints: ["size_mb <= 0.000001"]\n  trials: 1')
     with pytest.raises(NoTrialFitsError):
         search.run(study="limited")
-    (trial,) = json.loads((search.results / "search.json").read_text())["trials"]
+    (trial,) = json.loads((search.results_of("limited") / "search.json").read_text())["trials"]
     assert (trial["state"], trial["feasible"], trial["broken"]) == ("complete", False, ["size_mb <= 0.000001"])
 
 
@@ -201,30 +206,80 @@ FEWER_STEPS = "student.training.steps=3"
 """So that students are made, and the teacher is not."""
 
 
-class Interrupting(Silent):
-    """Ctrl-C when a stage of that name begins for the second time."""
+class Ending(Silent):
+    """The second student is never finished: Ctrl-C, or whatever ends a process without a word."""
 
-    def __init__(self, stage: str) -> None:
+    def __init__(self, end: type[BaseException]) -> None:
         super().__init__()
-        self._stage, self._left = stage, 2
+        self._end, self._left = end, 2
 
     def say(self, message: str) -> None:
-        if message.startswith(f"{self._stage}: distill"):
+        if message.startswith("student: distill"):
             self._left -= 1
             if self._left == 0:
-                raise KeyboardInterrupt
+                raise self._end
 
 
-def test_an_interrupted_search_goes_on_with_the_same_values(search, finished):
-    other = {"study": "other"}
-    with pytest.raises(KeyboardInterrupt):
-        search.run(FEWER_STEPS, progress=Interrupting("student"), **other)
-    kept = SearchReport.model_validate_json((search.results / "search.json").read_text())
-    assert [(trial.state, trial.reason) for trial in kept.trials] == [("complete", None), ("failed", "interrupted")]
-    report = search.run(FEWER_STEPS, **other)
-    assert report.trials[2].fields == report.trials[1].fields, "tried again at once"
-    assert sum(trial.state == "complete" for trial in report.trials) == 3
-    assert report.trials[2].fields == finished[1].trials[1].fields, "as if nothing had happened"
+class Killed(BaseException):
+    """Nothing is written any more, as after `kill -9`."""
+
+
+@pytest.mark.parametrize(
+    ("end", "why"), [(KeyboardInterrupt, "interrupted"), (Killed, "its worker ended before it did")]
+)
+def test_a_search_that_was_ended_goes_on_with_the_same_values(search, finished, end, why):
+    with pytest.raises(end):
+        search.run(FEWER_STEPS, progress=Ending(end), study="other")
+    report = search.run(FEWER_STEPS, study="other")
+    assert [trial.state for trial in report.trials] == ["complete", "failed", "complete", "complete"]
+    assert report.trials[1].reason == why
+    own = [trial.fields for trial in report.trials if trial.counted]
+    assert own == [trial.fields for trial in finished[1].trials], "as if nothing had happened: none lost, none twice"
+
+
+class Overtaken(Silent):
+    """Another worker takes this one for gone while it makes its second student."""
+
+    def __init__(self, search: SmallSearch) -> None:
+        super().__init__()
+        self._search, self._left = search, 2
+
+    def say(self, message: str) -> None:
+        if message.startswith("student: distill"):
+            self._left -= 1
+            if self._left == 0:
+                study = study_of(self._search, "other")
+                give_up(study, study.trials[-1], "its worker ended before it did", tried=1)
+
+
+def test_a_worker_that_was_taken_for_gone_says_so_and_goes_on(search, finished):
+    report = search.run(FEWER_STEPS, progress=Overtaken(search), study="other")
+    assert [trial.state for trial in report.trials] == ["complete", "failed", "complete", "complete"]
+    assert any("another worker took a trial of this one for gone" in warning for warning in report.warnings)
+    assert report.trials[2].reused == ["texts", "teacher", "student"], "what it made is in the store"
+
+
+def test_values_that_another_worker_tries_at_the_moment_are_not_run_twice(search, monkeypatch):
+    monkeypatch.setattr("compress.search.loop.POLL_SECONDS", 0.0)
+    study = study_of(search)
+    tried = [trial.params["student.objectives.0.temperature"] for trial in study.trials]
+    new = next(value for value in (1.0, 2.0, 3.0, 4.0) if value not in tried)
+    for _ in range(2):
+        study.enqueue_trial({"student.student.layers": "2", "student.objectives.0.temperature": new})
+    study.ask().set_user_attr(WORKER, {"name": "anna", "host": "elsewhere", "pid": 1})
+    report = search.run(trials=5, worker="bert")
+    same = report.trials[3]
+    assert (same.state, same.copied_from, same.made) == ("failed", 3, [])
+    assert same.reason == "trial 3 has the same values and is still open"
+    own = [trial.fields for trial in report.trials if trial.counted]
+    assert len(own) == 4, "the fifth is the one of the other worker"
+    assert same.fields not in own
+
+
+def test_a_constraint_that_is_never_measured_is_no_constraint_that_holds(search):
+    search.edit("  trials: 3", '  constraints: ["recall.nobody >= 0.1"]')
+    with pytest.raises(StepError, match=r"3 trials in a row failed .*recall\.nobody: not measured"):
+        search.run(study="limited")
 
 
 class Failing(Silent):
@@ -262,4 +317,5 @@ def test_one_objective_is_enough(search):
     search.edit("[{maximize: accuracy}, {minimize: size_mb}]", "[{minimize: size_mb}]")
     report = search.run(study="smallest")
     assert len(report.trials) == 3
+    assert report.pick.rule == "min size_mb", "with one objective the best is chosen"
     assert all(trial.values == [trial.figures["size_mb"]] for trial in report.trials)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from compress.search.run import search_folder
 from compress.search.schema import SearchReport
 from tests.search.postgres import PASSWORD, server
 from tests.search.small_search import SmallSearch
@@ -53,8 +54,9 @@ def ended(processes: list[subprocess.Popen[str]]) -> list[str]:
     return said
 
 
-def report_in(place: Path) -> SearchReport:
-    return SearchReport.model_validate_json((place / "runs/tiny_search/search/search.json").read_text())
+def report_in(place: Path, study: str = "tiny_search") -> SearchReport:
+    folder = search_folder(place / "runs", "tiny_search", study)
+    return SearchReport.model_validate_json((folder / "search.json").read_text())
 
 
 @pytest.mark.slow
@@ -85,12 +87,13 @@ def test_one_worker_measures_the_latencies_of_all(database, tmp_path):
     search.edit("latency: none", "latency: gated")
     shared = ("--storage", database, "--study", "timed", "--trials", "2", "--latency-worker", "clock")
     ended([start(search, *shared, "--worker", "anna", place=tmp_path / "shared")])
-    waiting = report_in(tmp_path / "shared")
+    waiting = report_in(tmp_path / "shared", "timed")
     assert [trial.state for trial in waiting.trials] == ["waiting"] * 2
     assert all("latency_ms" not in trial.figures for trial in waiting.trials)
-    assert waiting.pick is None, "the one that measures chooses"
-    ended([start(search, *shared, "--worker", "clock", place=tmp_path / "shared")])
-    report = report_in(tmp_path / "shared")
+    assert waiting.pick is None
+    choosing = ("--worker", "clock", "--pick", "max accuracy")
+    ended([start(search, *shared, *choosing, place=tmp_path / "shared")])
+    report = report_in(tmp_path / "shared", "timed")
     assert [trial.state for trial in report.trials] == ["complete"] * 2
     assert all(trial.figures["latency_ms"] > 0 and trial.made == [] for trial in report.trials)
     assert report.pick is not None

@@ -71,6 +71,7 @@ def test_the_sampler_learns_of_values_that_make_no_pipeline(loaded, tmp_path):
     assert counts(study.trials[0]), "it is one of the trials: the same values would fail again"
     (entry,) = entries(study, search, names=NAMES)
     assert (entry.state, entry.feasible, entry.values) == ("failed", False, None)
+    assert entry.counted, "the report counts as the loop does"
 
 
 def test_every_stage_is_measured_on_validation(loaded):

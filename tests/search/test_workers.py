@@ -7,10 +7,21 @@ import time
 
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import OperationalError
 
 from compress.errors import ConfigurationError
 from compress.search.records import OUTCOME, WORKER, waits
-from compress.search.workers import ALIVE, SignsOfLife, left_behind, refuse_same_name, tidy, whoami
+from compress.search.workers import (
+    ALIVE,
+    SignsOfLife,
+    give_up,
+    left_behind,
+    others_at_work,
+    refuse_same_name,
+    tidy,
+    whoami,
+)
 
 SPACE = {"a": optuna.distributions.IntDistribution(0, 9)}
 
@@ -40,17 +51,33 @@ def elsewhere(name: str | None = None) -> dict:
 
 
 def test_a_trial_of_this_process_is_not_left_behind(study):
-    assert not left_behind(begun(study, whoami(None), time.time()))
+    me = whoami(None)
+    assert not left_behind(begun(study, me, time.time()), me)
 
 
 def test_a_trial_whose_process_is_gone_is_left_behind_at_once(study):
     gone = {**whoami(None), "pid": ended_process()}
-    assert left_behind(begun(study, gone, time.time()))
+    assert left_behind(begun(study, gone, time.time()), whoami(None))
+
+
+def test_process_numbers_of_another_container_say_nothing(study):
+    """Two containers of one machine may share its name and not its processes."""
+    there = {**whoami("a"), "pid": ended_process(), "numbers": "pid:[1]"}
+    assert not left_behind(begun(study, there, time.time()), whoami("b"))
+
+
+def test_an_earlier_search_of_this_process_or_of_its_number_has_ended(study):
+    """In a container a search often has the same number after every start."""
+    earlier, now = whoami(None), whoami(None)
+    assert earlier["pid"] == now["pid"]
+    assert left_behind(begun(study, earlier, time.time()), now)
+    assert not left_behind(begun(study, whoami("another"), time.time()), now), "a thread of its own, say"
 
 
 def test_a_worker_of_another_machine_is_gone_once_it_is_silent(study):
-    assert not left_behind(begun(study, elsewhere(), time.time() - 60))
-    assert left_behind(begun(study, elsewhere(), time.time() - 3600))
+    me = whoami(None)
+    assert not left_behind(begun(study, elsewhere(), time.time() - 60), me)
+    assert left_behind(begun(study, elsewhere(), time.time() - 3600), me)
 
 
 def test_a_trial_that_waits_for_its_latency_is_nobody_s(study):
@@ -58,18 +85,43 @@ def test_a_trial_that_waits_for_its_latency_is_nobody_s(study):
     optuna.Trial(study, trial._trial_id).set_user_attr(OUTCOME, {"state": "waiting"})
     trial = study.trials[0]
     assert waits(trial)
-    assert not left_behind(trial)
+    assert not left_behind(trial, whoami(None))
 
 
 def test_what_was_left_behind_is_closed_and_its_values_are_queued_twice_at_most(study):
     for _ in range(2):
         trial = begun(study, elsewhere(), 0.0)
-        assert tidy(study) == [trial.number]
+        assert tidy(study, whoami(None)) == [trial.number]
         assert study.trials[trial.number].state == optuna.trial.TrialState.FAIL
         assert study.trials[-1].system_attrs["fixed_params"] == study.trials[0].params
     last = begun(study, elsewhere(), 0.0)
-    assert tidy(study) == [last.number]
+    assert tidy(study, whoami(None)) == [last.number]
     assert len(study.trials) == 3, "it ended that way three times: no more"
+
+
+def test_what_was_queued_is_queued_again_where_a_killed_worker_had_not_taken_it_yet(study):
+    study.enqueue_trial({"a": 7})
+    popped = study.ask()  # nothing is suggested yet
+    popped.set_user_attr(WORKER, elsewhere())
+    popped.set_user_attr(ALIVE, 0.0)
+    assert tidy(study, whoami(None)) == [0]
+    assert study.ask(SPACE).params == {"a": 7}
+
+
+def test_an_interrupt_is_not_held_against_the_values(study):
+    for _ in range(5):
+        give_up(study, begun(study, whoami(None), time.time()), "interrupted", tried=0)
+    assert study.trials[-1].state == optuna.trial.TrialState.WAITING
+
+
+def test_open_trials_of_others_are_waited_for(study):
+    me = whoami("clock")
+    begun(study, me, time.time())
+    assert not others_at_work(study, me)
+    other = begun(study, elsewhere("a"), time.time())
+    assert others_at_work(study, me)
+    optuna.Trial(study, other._trial_id).set_user_attr(OUTCOME, {"state": "waiting"})
+    assert not others_at_work(study, me)
 
 
 def test_two_workers_of_one_name_are_refused(study):
@@ -80,8 +132,10 @@ def test_two_workers_of_one_name_are_refused(study):
 
 
 def test_a_nameless_second_search_is_refused(study):
-    begun(study, {**whoami(None), "pid": os.getppid()}, time.time())
-    with pytest.raises(ConfigurationError, match="another `compress search` is at work"):
+    begun(study, {**whoami(None), "pid": os.getppid()}, time.time() - 40)
+    with pytest.raises(
+        ConfigurationError, match=r"another `compress search` is at work .*\(its last sign of life is 4\d s old\)"
+    ):
         refuse_same_name(study, whoami(None))
 
 
@@ -95,3 +149,22 @@ def test_signs_of_life_are_written_while_a_trial_runs(study, monkeypatch):
             seen.add(study.trials[0].user_attrs[ALIVE])
             time.sleep(0.01)
     assert len(seen) == 3
+
+
+def test_a_database_that_is_away_for_a_moment_ends_no_signs_of_life(monkeypatch):
+    monkeypatch.setattr("compress.search.workers.BEAT_SECONDS", 0.01)
+    failing = [OperationalError("", {}, Exception("server closed the connection")), StorageInternalError()]
+
+    class Storage:
+        written = 0
+
+        def set_trial_user_attr(self, _trial, _key, _value) -> None:
+            self.written += 1
+            if self.written > 1 and failing:
+                raise failing.pop()
+
+    storage, limit = Storage(), time.monotonic() + 10
+    with SignsOfLife(storage, 1):
+        while storage.written < 5 and time.monotonic() < limit:
+            time.sleep(0.01)
+    assert storage.written >= 5

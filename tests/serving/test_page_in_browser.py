@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.reporting.test_page_in_browser import AA_TEXT, CONTRASTS, browser  # noqa: F401  a fixture
 from tests.serving.fake_backend import NEWS, QUEUE_FULL, STARS, TOPICS, FakeBackend
 from tests.serving.live import running
-from tests.watched_pages import WatchedPages
+from tests.watched_pages import AA_TEXT, CONTRASTS, WatchedPages
 
 pytestmark = pytest.mark.browser
 
@@ -32,7 +31,7 @@ def ports(few):
 
 
 @pytest.fixture
-def open_page(browser, ports):  # noqa: F811
+def open_page(browser, ports):
     """Opens a page; at the end nobody else was asked for anything and the console was silent."""
     watched = WatchedPages(browser)
 

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from compress.chain.digests import Digests
+from compress.chain.key import said_by
 from compress.chain.manifest import ModelManifest
 from compress.errors import ModelError
 from compress.inference.adapter_predictor import open_adapter
@@ -26,6 +27,7 @@ from compress.steps.adapter_set import AdapterSet
 from compress.steps.finetune_lora import FinetuneLora
 from compress.steps.loss_of_merging import loss_of_merging, tell_loss
 from compress.steps.merge_lora import MergeLora
+from compress.tuning import checkpointing
 from tests.steps.test_finetune import QUICK, workspace
 from tests.tiny import FAMILIES, TinyWorkspace, tiny_artifact, tiny_base, tiny_texts
 
@@ -64,6 +66,7 @@ def test_it_learns_on_four_bits_and_merges_onto_the_full_base_with_the_loss_said
     here = trained(tmp_path, family)
     facts, base = ModelManifest.read(here.out), tmp_path / "base"
     assert (facts.details["quantized_base"], facts.details["quantized_layers"]) == ("nf4", 12)
+    assert facts.details["gradient_checkpointing"] is True, "by default"
     assert (facts.base, facts.base_digest) == (str(base), Digests().folder(base))
     assert facts.parameters == load_base(base, task=facts.task, labels=facts.labels).num_parameters()
     as_trained, full = logits(here.out, base_folder=base), logits(here.out, base_folder=base, as_trained=False)
@@ -112,19 +115,39 @@ def test_a_set_serves_it_on_the_float_base_as_merged(tmp_path: Path) -> None:
     assert np.abs(served - logits(here.out, base_folder=tmp_path / "base")).max() > 1e-4
 
 
-@pytest.mark.parametrize("quantized_base", ["nf4", None])
-def test_gradient_checkpointing_changes_memory_and_not_the_delta(quantized_base: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("family", "quantized_base"), [("bert", "nf4"), ("bert", None), ("mpnet", "nf4")])
+def test_gradient_checkpointing_changes_memory_and_not_the_delta(
+    family: Any, quantized_base: Any, tmp_path: Path
+) -> None:
     training = {"steps": 4, "learning_rate": 1e-3, "precision": "fp32"}
-    here = trained(tmp_path, quantized_base=quantized_base, training=training)
+    here = trained(tmp_path, family, quantized_base=quantized_base, training=training, gradient_checkpointing=False)
     there = TinyWorkspace(tmp_path / "again", here.artifacts, seed=1)
     step(tmp_path, quantized_base=quantized_base, training=training, gradient_checkpointing=True).run(there)
     one, other = (load_file(folder / "adapter_model.safetensors") for folder in (here.out, there.out))
     assert all(torch.allclose(one[name], other[name], atol=1e-6) for name in one)
 
 
-def test_a_family_that_cannot_checkpoint_gradients_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="gradient_checkpointing: MPNetForSequenceClassification cannot compute"):
-        trained(tmp_path, "mpnet", gradient_checkpointing=True)
+@pytest.mark.parametrize(
+    ("quantized_base", "said", "done"),
+    [("nf4", None, True), ("nf4", False, False), (None, None, False), (None, True, True)],
+)
+def test_activations_are_computed_again_as_said_or_where_memory_is_to_be_saved(
+    quantized_base: Any, said: Any, done: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Any] = []
+    monkeypatch.setattr(checkpointing, "checkpoint_gradients", heard.append)
+    trained(tmp_path, quantized_base=quantized_base, gradient_checkpointing=said, training={"steps": 1})
+    assert len(heard) == done
+
+
+def test_the_keys_of_deltas_that_were_made_before_stay(tmp_path: Path) -> None:
+    tiny_base(tmp_path / "base")
+    plain, quantized = (
+        said_by(step(tmp_path, quantized_base=bits), seed=1, inputs={"news": "a digest"}, digests=Digests())
+        for bits in (None, "nf4")
+    )
+    assert set(quantized["configuration"]) - set(plain["configuration"]) == {"quantized_base"}
+    assert "gradient_checkpointing" not in plain["configuration"]
 
 
 def test_double_quantization_needs_a_quantized_base(tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ CANNOT: list[tuple[dict[str, Any], tuple[str, ...], str]] = [
     ({"step": "export_onnx", "model": "few"}, ("model",), r"be exported \(`step: quantize` after the export"),
     ({"step": "prune", "model": "few", "method": {"kind": "heads", "keep": 0.5}}, ("model",), "be pruned"),
     ({"step": "quantize_torch", "model": "few", "bits": 8}, ("model",), "be quantized again"),
+    ({"step": "train_quantized", "model": "few", "data": "news"}, ("model",), "be trained on"),
     ({"step": "finetune_lora", "data": "news", "base": {"stage": "few"}}, ("base", "stage"), "be trained on"),
     ({"step": "extract_lora", "model": "few", "base": "base", "rank": 1}, ("model",), "be compared"),
     ({"step": "distill", "data": "news", "teacher": "teacher", "student": {"stage": "few"}}, ("student", "stage"),
@@ -110,6 +111,10 @@ def test_check_names_the_float_stage_instead(said: Any, loc: Any, cannot: str, t
     assert message.startswith("'few' is quantized by bitsandbytes and cannot ")
     assert message.endswith(": name 'teacher', its float model")
     assert re.search(cannot, message)
+
+
+def test_it_may_teach_a_model_that_is_trained_quantized(tmp_path: Path) -> None:
+    assert not problems({"step": "train_quantized", "model": "teacher", "teacher": "few", "data": "news"}, tmp_path)
 
 
 def test_an_export_refuses_it_when_it_runs_too(tmp_path: Path) -> None:

@@ -117,6 +117,17 @@ def test_a_quantized_model_has_no_sensitivity():
     assert not list(step().check_inputs({}))
 
 
+def test_too_few_rows_to_calibrate_on_are_said_before_the_model_is_asked(tmp_path, monkeypatch):
+    made = stages(tmp_path)
+    one = tmp_path / "one"
+    made["one"] = tiny_artifact("Dataset", tiny_dataset_folder(one, rows=1))
+    monkeypatch.setattr(
+        "compress.steps.quantization.validation_rows.ValidationRows.logits", lambda *_: pytest.fail("asked")
+    )
+    with pytest.raises(StepError, match="the train split has 1 row"):
+        run(tmp_path / "out", made, precisions=["static_int8"], calibrate_ranges={"data": "one"})
+
+
 def test_a_damaged_report_is_not_believed(tmp_path):
     artifact, _ = run(tmp_path / "out", stages(tmp_path), by="layer", precisions=["int8"], rows=4)
     said = json.loads((artifact.path / "sensitivity.json").read_text())

@@ -31,6 +31,8 @@ from tests.tiny import (
 )
 
 SHORT = {"steps": 4, "batch_size": 8, "precision": "fp32", "learning_rate": 1e-3}
+LEARNED = {"training": {**SHORT, "steps": 40, "evaluate_every": 40}, "objectives": [{"kind": "hard_labels"}]}
+"""Long enough for a tiny model to tell the classes apart."""
 INT8 = {"kind": "dynamic_int8", "per_token": True}
 INT4 = {**INT8, "weights": {"bits": 4}, "embeddings": {"bits": 4}}
 BATCH = {"kind": "dynamic_int8"}
@@ -72,28 +74,35 @@ def quantize(scheme):
 
 
 def answers(workspace, scheme, made: OnnxModel, *, graph="plain", ranges=None):
-    """Logits of the simulated and of the quantized model for 400 texts."""
+    """Logits of the simulated and of the quantized model for 400 texts; for 50 of the float one of these weights."""
     texts, _ = tiny_texts(400, seed=9)
     encoder, onnx = TextEncoder.load(made.path, max_length=32), open_onnx(made.path, threads=1)
     batches = [encoder.encode([text]) for text in texts]
     model = load_checkpoint(workspace.out)
+    plain = TorchPredictor(model, inputs_of(model))
+    float_answers = np.concatenate([plain.predict(batch)[LOGITS] for batch in batches[:50]])
     with simulated(model, arithmetic_of(stage(scheme=scheme).scheme, graph=graph), ranges):
-        torch_answers = [TorchPredictor(model, inputs_of(model)).predict(batch)[LOGITS] for batch in batches]
-    return np.concatenate(torch_answers), np.concatenate([onnx.predict(batch)[LOGITS] for batch in batches])
+        simulation = np.concatenate(
+            [TorchPredictor(model, inputs_of(model)).predict(batch)[LOGITS] for batch in batches]
+        )
+    return simulation, np.concatenate([onnx.predict(batch)[LOGITS] for batch in batches]), float_answers
 
 
-def check_alike(simulation, found):
+def check_alike(simulation, found, float_answers):
     """Almost every row is the same but for the last bits; in a few a code falls on the other side of a half."""
     apart = np.abs(simulation - found).max(axis=1)
     assert len(apart) == 400
+    assert (np.abs(float_answers - found[:50]).max(axis=1) > 1e-4).mean() > 0.9, "rounding makes a difference"
+    assert np.bincount(found.argmax(axis=1)).max() < 320, "there is something to agree about"
     assert (apart < 1e-5).mean() >= 0.9
     assert np.quantile(apart, 0.99) < 0.1
     assert (simulation.argmax(axis=1) == found.argmax(axis=1)).mean() >= 0.995
 
 
 SLOW = [
-    (INT8, "bert", "lean"), (INT4, "bert", "plain"), (BATCH, "bert", "lean"),
+    (INT8, "bert", "lean"), (INT4, "bert", "plain"), (BATCH, "bert", "plain"),
     *((INT4, family, graph) for family in ("distilbert", "roberta", "mpnet") for graph in ("plain", "lean")),
+    *((BATCH, family, "lean") for family in ("distilbert", "roberta", "mpnet")),
 ]  # fmt: skip
 
 
@@ -102,13 +111,13 @@ SLOW = [
     [
         (INT8, "bert", "plain"),
         (INT4, "bert", "lean"),
-        (BATCH, "bert", "plain"),
+        (BATCH, "bert", "lean"),
         *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW),
     ],
 )
 def test_the_quantized_graph_answers_as_the_simulated_model(tmp_path, scheme, family, graph):
     workspace = workspace_of(tmp_path, family=family, hidden=128)
-    stage(scheme=scheme, graph=graph).run(workspace)
+    stage(scheme=scheme, graph=graph, **LEARNED).run(workspace)
     made = quantized(tmp_path, workspace, scheme, graph=graph)
     check_alike(*answers(workspace, scheme, made, graph=graph))
     plain = open_torch(workspace.out, threads=0).predict(TextEncoder.load(made.path, max_length=32).encode(["goal"]))
@@ -276,7 +285,14 @@ def test_layers_that_cannot_be_compared_are_refused_before_the_teacher_answers(t
         ({"scheme": {"kind": "static_int8"}}, "`ranges: minmax` cannot be trained in: write `ranges: trained`"),
         ({"scheme": {**STATIC, "smooth": 0.5}}, "smooth does not go with"),
         ({"scheme": {**STATIC, "leave_float": ["Gemm"]}}, "leave_float does not go with"),
-        ({"scheme": {**INT4, "weights": {"bits": 4, "algorithm": "hqq"}}}, "`algorithm` cannot be trained in"),
+        (
+            {"scheme": {**INT4, "weights": {"bits": 4, "algorithm": "hqq"}}},
+            "`weights.algorithm: hqq` cannot be trained in",
+        ),
+        (
+            {"scheme": {**INT4, "weights": {"bits": 4, "algorithm": "gptq"}}},
+            "`weights.algorithm: gptq` cannot be trained",
+        ),
         ({"scheme": {"kind": "dynamic_int8", "weights": {"bits": 4}}}, "need `per_token: true`"),
         ({"scheme": {"kind": "wishful"}}, "'wishful' cannot be trained in"),
         ({"objectives": []}, "at least 1 item"),
@@ -302,7 +318,7 @@ def test_the_default_is_int8_by_token_with_distill_s_objectives():
 @pytest.mark.parametrize("graph", ["lean", pytest.param("plain", marks=pytest.mark.slow)])
 def test_trained_ranges_reach_the_graph(tmp_path, graph):
     workspace = workspace_of(tmp_path, hidden=128)
-    stage(scheme=STATIC, graph=graph).run(workspace)
+    stage(scheme=STATIC, graph=graph, **LEARNED).run(workspace)
     made = quantized(tmp_path, workspace, STATIC, graph=graph)
     file = QuantizationFile.read(workspace.out)
     assert len(file.ranges) == 14

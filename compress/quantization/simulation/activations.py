@@ -19,9 +19,12 @@ def by_token(x: Tensor) -> tuple[Tensor, Tensor]:
     return to_codes(x / torch.where(scales == 0, 1.0, scales), -LARGEST - 1, LARGEST), scales
 
 
-def by_batch(x: Tensor) -> tuple[Tensor, Tensor]:
-    """One scale and zero point over everything that comes in, padding too: ONNX's `DynamicQuantizeLinear`."""
-    seen = x.detach()
+def by_batch(x: Tensor, read: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """One scale and zero point over everything that comes in, padding too: ONNX's `DynamicQuantizeLinear`.
+
+    `read`: what of `x` the graph has there; by default all.
+    """
+    seen = (x if read is None else read).detach()
     low, high = seen.min().clamp(max=0), seen.max().clamp(min=0)
     return _between(x, low, (high - low) / LEVELS)
 

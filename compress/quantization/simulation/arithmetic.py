@@ -25,3 +25,5 @@ class Arithmetic:
     """Weights of a row that share a scale, for 4 bits."""
     positions_by_place: bool = False
     """Positions are looked up by a Slice, as in a lean graph: their table has 8 bits even where others have 4."""
+    first_tokens: int | None = None
+    """Of a text, that a lean graph computes behind its last attention; None: all of them, as everywhere else."""

@@ -35,13 +35,16 @@ class SimulatedLinear(nn.Linear):
         plain: whose place it takes.
         arithmetic: of the graph.
         within: the range of what it reads, where activations are scaled by range.
+        leads: whether that range follows what this layer reads; else another layer does that.
     """
 
-    def __init__(self, plain: nn.Linear, arithmetic: Arithmetic, within: MovingRange | None = None) -> None:
+    def __init__(
+        self, plain: nn.Linear, arithmetic: Arithmetic, within: MovingRange | None = None, *, leads: bool = True
+    ) -> None:
         super().__init__(plain.in_features, plain.out_features, bias=False, device="meta")
         self.weight, self.bias = plain.weight, plain.bias
         self._arithmetic = arithmetic
-        self._within = within
+        self._within, self._leads = within, leads
         self.train(plain.training)
 
     @override
@@ -60,10 +63,14 @@ class SimulatedLinear(nn.Linear):
         return codes * as_stored(scales)[:, None]
 
     def _quantized(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        tokens = self._arithmetic.first_tokens
+        read = x if tokens is None else x[:, :tokens]
         if self._within is not None:
+            if self._leads:
+                self._within.follow(read)
             codes, scales = self._within(x)
             return codes, scales
-        return by_token(x) if self._arithmetic.activations == "by_token" else by_batch(x)
+        return by_token(x) if self._arithmetic.activations == "by_token" else by_batch(x, read)
 
     def _stored(self) -> Tensor:
         """The weights that the int8 codes are made of: as they are, or as 4 bits say them."""

@@ -17,6 +17,8 @@ from typing_extensions import override
 
 from compress.inference.torch_predictor import inputs_of
 from compress.quantization.simulation.activations import by_range
+from compress.quantization.simulation.arithmetic import Arithmetic
+from compress.quantization.simulation.first_tokens import first_token_layers
 
 FOLLOWS = 0.01
 """The share that a batch has in the moving averages."""
@@ -36,11 +38,14 @@ class MovingRange(nn.Module):
     @override
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Codes and scale of `x` (…, inputs)."""
+        return by_range(x, self.low, self.high)
+
+    def follow(self, x: Tensor) -> None:
+        """Move a little towards what is read, in training mode."""
         if self.training:
             with torch.no_grad():
                 self.low.lerp_(x.min(), FOLLOWS)
                 self.high.lerp_(x.max(), FOLLOWS)
-        return by_range(x, self.low, self.high)
 
     def widen(self, x: Tensor) -> None:
         """Take in what is seen."""
@@ -56,24 +61,34 @@ Ranges = Mapping[str, MovingRange]
 """By the linear layer's name in the model; one object for layers that read the same tensor."""
 
 
-def seen_ranges(model: nn.Module, batches: Iterable[Mapping[str, Tensor]]) -> Ranges:
+def leaders(ranges: Ranges) -> frozenset[str]:
+    """Of layers that share a range the one that reads first: it alone moves it, once a batch."""
+    first: dict[int, str] = {}
+    for name, within in ranges.items():
+        first.setdefault(id(within), name)
+    return frozenset(first.values())
+
+
+def seen_ranges(model: nn.Module, batches: Iterable[Mapping[str, Tensor]], arithmetic: Arithmetic) -> Ranges:
     """From the smallest to the largest value that each linear layer of the float `model` reads; it is left as it is.
 
-    A layer that is never run has none: it is not in the graph either.
+    They stand in the order in which the layers run. A layer that is never run has none: it is not in the graph either.
 
     Args:
         model: takes the batches' tensors by name; what it does not take is left out.
         batches: of real rows.
+        arithmetic: says what of them the graph computes.
     """
     ranges: dict[str, MovingRange] = {}
     now: dict[int, tuple[Tensor, MovingRange]] = {}  # the tensors are held, so that no other one gets their id
-    takes, training = inputs_of(model), model.training
+    takes, training, few = inputs_of(model), model.training, first_token_layers(model, arithmetic)
 
-    def look(_module: nn.Module, arguments: tuple[Any, ...], *, name: str) -> None:
+    def look(module: nn.Module, arguments: tuple[Any, ...], *, name: str) -> None:
         x = arguments[0]
+        read = x[:, : arithmetic.first_tokens] if module in few else x
         if id(x) not in now:
-            now[id(x)] = (x, ranges.get(name) or MovingRange(float(x.min()), float(x.max())))
-            now[id(x)][1].widen(x)
+            now[id(x)] = (x, ranges.get(name) or MovingRange(float(read.min()), float(read.max())))
+            now[id(x)][1].widen(read)
         ranges.setdefault(name, now[id(x)][1])
 
     handles = [

@@ -13,8 +13,9 @@ from torch import nn
 
 from compress.errors import QuantizationError
 from compress.quantization.simulation.arithmetic import Arithmetic
+from compress.quantization.simulation.first_tokens import first_token_layers
 from compress.quantization.simulation.modules import SimulatedEmbedding, SimulatedLinear
-from compress.quantization.simulation.ranges import MovingRange, Ranges
+from compress.quantization.simulation.ranges import Ranges, leaders
 from compress.quantization.simulation.rounding import as_stored
 
 Simulated = SimulatedLinear | SimulatedEmbedding
@@ -41,8 +42,9 @@ def simulated(model: nn.Module, arithmetic: Arithmetic, ranges: Ranges | None = 
         place for place in _places(model, arithmetic)
         if ranges is None or isinstance(place[2], nn.Embedding) or names[place[2]] in ranges
     ]  # fmt: skip
+    few = first_token_layers(model, arithmetic)
     made = {
-        plain: _counterpart(plain, name, _of(name, arithmetic), (ranges or {}).get(names[plain]))
+        plain: _counterpart(plain, names[plain], _of(name, arithmetic, few=plain in few), ranges or {})
         for _, name, plain in places
     }
     try:
@@ -97,10 +99,11 @@ def _places(model: nn.Module, arithmetic: Arithmetic) -> list[tuple[nn.Module, s
     return found
 
 
-def _of(name: str, arithmetic: Arithmetic) -> Arithmetic:
-    """What holds for the layer of that name."""
+def _of(name: str, arithmetic: Arithmetic, *, few: bool) -> Arithmetic:
+    """What holds for the layer of that name; `few`: the graph has but the first tokens there."""
     sliced = name == POSITIONS and arithmetic.positions_by_place and arithmetic.embedding_bits == 4
-    return replace(arithmetic, embedding_bits=8) if sliced else arithmetic
+    bits, first = 8 if sliced else arithmetic.embedding_bits, arithmetic.first_tokens if few else None
+    return replace(arithmetic, embedding_bits=bits, first_tokens=first)
 
 
 def _looked_up(table: nn.Embedding, arithmetic: Arithmetic) -> bool:
@@ -108,13 +111,12 @@ def _looked_up(table: nn.Embedding, arithmetic: Arithmetic) -> bool:
     return arithmetic.embedding_bits is not None and table.embedding_dim > 1
 
 
-def _counterpart(
-    plain: nn.Linear | nn.Embedding, name: str, arithmetic: Arithmetic, within: MovingRange | None
-) -> Simulated:
+def _counterpart(plain: nn.Linear | nn.Embedding, name: str, arithmetic: Arithmetic, ranges: Ranges) -> Simulated:
+    """`name`: its dotted one."""
     if type(plain) is nn.Linear:
-        return SimulatedLinear(plain, arithmetic, within)
+        return SimulatedLinear(plain, arithmetic, ranges.get(name), leads=name in leaders(ranges))
     if type(plain) is nn.Embedding:
-        held = 0 if name == TYPES and not plain.weight[0].any() else None
+        held = 0 if name.endswith(TYPES) and not plain.weight[0].any() else None
         return SimulatedEmbedding(plain, arithmetic, held=held)
     raise QuantizationError(
         f"{type(plain).__name__} has a forward of its own, so its quantized counterpart is not known: leave "

@@ -11,6 +11,7 @@ from compress.reporting.summary import comparison_with
 LOWER_IS_BETTER = frozenset(
     {"ece", "brier", "rmse", "mae", "size_mb", "parameters", "latency_ms", "seconds", "unknown_rate", "resplit_rate"}
 )
+SPLITS = frozenset({"train", "validation", "test"})
 CALIBRATION = ("ece", "brier")
 Kind = Literal["metric", "size", "latency", "seconds"]
 Better = Literal["maximize", "minimize"]
@@ -95,7 +96,8 @@ def comparable(side: Side, first: Side, kind: Kind) -> bool:
 def same_rows(side: Side, other: Side) -> bool:
     """Whether both were measured on the same rows of the same data; what is not known is not the same."""
     mine, theirs = side.rows, other.rows
-    return bool(mine.digests) and mine == theirs
+    known = side.report is other.report or mine.split in SPLITS  # a variable may have had two values
+    return known and bool(mine.digests) and mine == theirs
 
 
 def shape_of(latency: LatencyEntry) -> tuple[int, int, int]:

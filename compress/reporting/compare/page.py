@@ -10,9 +10,7 @@ from compress.reporting.compare.figures import Cell, Column
 from compress.reporting.compare.side import Side
 from compress.reporting.compare.table import difference_bounds, difference_text, value_text
 from compress.reporting.outcomes import OUTCOME_MARKS, OUTCOME_WORDS
-from compress.reporting.page import entries, soft, words
-from compress.reporting.scripted import policy, script
-from compress.reporting.template_environment import template_environment
+from compress.reporting.page_environment import page_environment
 
 
 def render(all_of: Compared) -> str:
@@ -23,8 +21,6 @@ def render(all_of: Compared) -> str:
         every=[_column(all_of, column) for column in all_of.columns],
         chart=compare_chart(all_of),
         chart_of="models",
-        policy=policy(),
-        script=script(),
     )  # fmt: skip
 
 
@@ -41,8 +37,7 @@ def compare_chart(all_of: Compared) -> Plane | None:
 @cache
 def environment() -> Environment:
     """Templates, escaped, with the words of a comparison."""
-    made = template_environment(autoescape=True)
-    made.filters.update(words=words, soft=soft, entries=entries)
+    made = page_environment()
     made.globals.update(
         value_text=value_text,
         difference_text=difference_text,

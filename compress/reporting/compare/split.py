@@ -8,23 +8,27 @@ import yaml
 from compress.reporting.schema import Report, StageEntry
 
 DEFAULT = "test"
-OVERRIDE = re.compile(r"^# --set measure\.split=(\w+)\s*$", re.MULTILINE)
+OVERRIDE = re.compile(r"^# --set measure(?P<inner>\.split)?\s*=(?P<value>.+)$", re.MULTILINE)
 
 
 def split_of(report: Report, stage: StageEntry) -> str:
-    """`validation`, `test` or `train`."""
-    own = _split_in(stage.configuration)
-    if own:
-        return own
-    overrides = OVERRIDE.findall(report.configuration)
-    return str(overrides[-1]) if overrides else _written(report.configuration) or DEFAULT
+    """`validation`, `test` or `train`; a variable as it was written, since what was filled in is not in the report."""
+    return _split_in(stage.configuration) or _of_pipeline(report.configuration) or DEFAULT
 
 
 @lru_cache(maxsize=64)
-def _written(text: str) -> str | None:
-    """As the pipeline file has it; None where it does not, or is no YAML."""
+def _of_pipeline(text: str) -> str | None:
+    """As the file has it, and as `--set` put it in; None where neither does, or it is no YAML."""
+    split = _split_in(_read(text))
+    for override in OVERRIDE.finditer(text):
+        value = _read(override["value"])
+        split = _split_in({"measure": {"split": value} if override["inner"] else value})
+    return split
+
+
+def _read(text: str) -> object:
     try:
-        return _split_in(yaml.safe_load(text))
+        return yaml.safe_load(text)
     except yaml.YAMLError:
         return None
 

@@ -69,6 +69,6 @@ def _point(report: SearchReport, trial: TrialEntry) -> Point:
         name=f"trial {trial.number}",
         mark=str(trial.number) if standing in {"front", "picked"} or trial.as_written else "",
         figures={**figures, SECONDS: trial.seconds, TRIAL: float(trial.number)},
-        style=STYLES.get(standing, "out"),
+        style=STYLES.get(standing, "out") if trial.feasible else "out",
         says=(*says, f"{said}{written}, {duration(trial.seconds)}"),
     )

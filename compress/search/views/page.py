@@ -11,10 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment
 
-from compress.reporting.page import entries as entries_of
-from compress.reporting.page import soft, words
-from compress.reporting.scripted import policy, script
-from compress.reporting.template_environment import template_environment
+from compress.reporting.page_environment import page_environment
 from compress.search.schema import SearchReport, TrialEntry
 from compress.search.views.chart import search_chart
 from compress.search.views.pick_command import pick_command
@@ -87,16 +84,14 @@ def render(report: SearchReport, *, file: str = "FILE") -> str:
         command=pick_command(report, file=file),
         reused=sum(len(trial.reused) for trial in report.trials),
         made=sum(len(trial.made) for trial in report.trials),
-        policy=policy(),
-        script=script(),
     )  # fmt: skip
 
 
 @cache
 def environment() -> Environment:
     """Templates of this room and those of reports, escaped, with the words of a search."""
-    made = template_environment(autoescape=True, beside=Path(__file__).parent / "templates")
-    made.filters.update(words=words, soft=soft, entries=entries_of, value=value_text, space=space_text, ranked=ranked)
+    made = page_environment(beside=Path(__file__).parent / "templates")
+    made.filters.update(value=value_text, space=space_text, ranked=ranked)
     made.globals.update(
         arrows=ARROWS,
         better=BETTER,

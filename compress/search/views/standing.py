@@ -37,7 +37,7 @@ STANDING_MEANINGS: dict[Standing, str] = {
     "broken": "It is complete, but a constraint does not hold.",
     "pruned": "A gate, a constraint or a poor start stopped it before all was made.",
     "failed": "Its values fit no pipeline, a stage failed, or it was interrupted.",
-    "copied": "Its values were tried before: nothing was run again.",
+    "copied": "An earlier trial has the same values: nothing was run again.",
     "running": "It is being made.",
     "waiting": "All is made; the worker that measures latencies has still to measure it.",
 }
@@ -50,10 +50,10 @@ def standing_of(report: SearchReport, trial: TrialEntry) -> Standing:
         return "picked"
     if trial.number in report.front:
         return "front"
-    if trial.state != "complete":
-        return trial.state
     if trial.copied_from is not None:
         return "copied"
+    if trial.state != "complete":
+        return trial.state
     return "beaten" if trial.feasible else "broken"
 
 
@@ -74,8 +74,8 @@ def ended(report: SearchReport) -> list[TrialEntry]:
 
 
 def counted(report: SearchReport) -> list[TrialEntry]:
-    """Of these, those that a search is asked for: neither copies of earlier ones nor failures."""
-    return [trial for trial in ended(report) if trial.copied_from is None and trial.state != "failed"]
+    """Of these, those that a search is asked for, as its loop counts them."""
+    return [trial for trial in ended(report) if trial.counted]
 
 
 def as_written(report: SearchReport) -> TrialEntry | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from compress.reporting.numbers import duration, number
 from compress.search.schema import Direction, FieldEntry, ObjectiveEntry, SearchReport, TrialEntry
-from compress.search.views.standing import counted, ended, figure_of
+from compress.search.views.standing import counted, figure_of
 
 BETTER: dict[Direction, str] = {"maximize": "higher is better", "minimize": "lower is better"}
 ARROWS: dict[Direction, str] = {"maximize": "↑", "minimize": "↓"}
@@ -43,13 +43,13 @@ def seconds_left(report: SearchReport) -> float | None:
 
 def progress_sentence(report: SearchReport) -> str:
     """`12 of 30 trials, 4 on the front, 3 stopped early, 1 failed; about 14 min left`."""
-    done = counted(report)
-    copies = sum(trial.copied_from is not None for trial in ended(report))
+    done, own = counted(report), [trial for trial in report.trials if trial.copied_from is None]
+    copies = len(report.trials) - len(own)
     said = [f"{len(done)} of {report.wanted} trials{f' and {copies} the same as another' if copies else ''}"]
     if report.front:
         said.append(f"{len(report.front)} on the front" if len(report.objectives) > 1 else f"best: {report.front[0]}")
-    for state, words in (("pruned", "stopped early"), ("failed", "failed")):
-        count = sum(trial.state == state for trial in ended(report))
+    for state, words in (("pruned", "stopped early"), ("failed", "failed"), ("waiting", "waiting for a latency")):
+        count = sum(trial.state == state for trial in own)
         said += [f"{count} {words}"] if count else []
     left = seconds_left(report)
     return ", ".join(said) + (f"; about {duration(left)} left" if left else "")

@@ -35,14 +35,14 @@ class Mixed(Frozen):
     sensitivity: Input[Sensitivity]
     """The stage that measured the parts of this very model."""
     max_drop: float | None = Field(default=None, ge=0, le=1e6)
-    """The smallest model whose main figure (accuracy) is at most so much worse than float, as it is found on the
-    report's split."""
+    """The smallest model whose main figure (accuracy) is at most so much worse than float, as it is found on
+    validation rows."""
     size_mb: float | None = Field(default=None, gt=0, le=100_000)
     """The least loss within 10^6 bytes of all that the model needs to run, tokenizer included, as gates count it."""
     precisions: tuple[Literal["int8", "int4"], ...] = Field(default=("int8", "int4"), min_length=1, max_length=2)
     """What parts may become; the others stay float."""
     rows: int = Field(default=1000, ge=2, le=1_000_000)
-    """Rows that the assembled model is asked, spread over the split."""
+    """Validation rows that the assembled model is asked, spread over all."""
     tries: int = Field(default=16, ge=1, le=200)
     """Assembled models that are asked at most, for `max_drop`."""
     target: Target | None = Field(default=None)
@@ -84,8 +84,8 @@ class Mixed(Frozen):
         choice = choose(mix, parts, proof, given)
         found, drop = mix.write(choice.precision), proof.drop()
         details = {"goal": self._goal(), **_counts(parts, choice.precision), **proof.details(choice, drop)}
-        became = _in_words(parts, choice.precision)
-        given.progress.say(f"{became}; {proof.rows.primary} drops by {drop:.4g} on {len(proof.rows.encoded)} rows.")
+        became, asked = _in_words(parts, choice.precision), f"{len(proof.rows.encoded)} {proof.split} rows"
+        given.progress.say(f"{became}; {proof.rows.primary} drops by {drop:.4g} on {asked}.")
         return replace(found, details={"mixed": details})
 
     def _reduced(self) -> bool:

@@ -11,11 +11,13 @@ from compress.chain.step import Input
 from compress.errors import StepError
 from compress.precision import Quantized
 from compress.steps.quantization.given import Given
-from compress.steps.quantization.validation_rows import ValidationRows, validation_rows
+from compress.steps.quantization.validation_rows import FEWEST, ValidationRows, validation_rows
 
 if TYPE_CHECKING:
     from compress.quantization.mixed_choice import Choice, Tried
     from compress.quantization.mixed_path import Assignment, Option
+
+PROOF = "validation"
 
 
 def report_about(edge: Input[Sensitivity], given: Given) -> SensitivityReport:
@@ -58,6 +60,7 @@ class Proof:
     """The assembled model, asked."""
 
     rows: ValidationRows
+    split: str
     float_value: float
     """The float model's main figure on these rows."""
     file: Path
@@ -70,8 +73,8 @@ class Proof:
     def details(self, choice: "Choice", drop: float) -> dict[str, Any]:
         """For the manifest."""
         return {
-            "chosen_on_rows": len(self.rows.encoded), "figure": self.rows.primary, "float_value": self.float_value,
-            "drop": drop, "precision": dict(choice.precision),
+            "split": self.split, "chosen_on_rows": len(self.rows.encoded), "figure": self.rows.primary,
+            "float_value": self.float_value, "drop": drop, "precision": dict(choice.precision),
             "tried": [_said(one) for one in choice.tried],
         }  # fmt: skip
 
@@ -81,9 +84,29 @@ def _said(one: "Tried") -> dict[str, Any]:
 
 
 def proof_of(given: Given, source: Path, made: Path, *, split: str, rows: int) -> Proof:
-    """Ask the float model first. Raises: DataError as `validation_rows` does."""
+    """Ask the float model first, on validation rows, whatever rows the report was taken on.
+
+    A model loses less on rows that it was trained on, so these are asked only where there are no others.
+
+    Args:
+        given: the float model.
+        source: its graph.
+        made: where each assembled model is written.
+        split: of the report; asked where the data set has no validation rows.
+        rows: at most.
+
+    Raises: DataError as `validation_rows` does.
+    """
+    there = given.workspace.dataset_of(given.model).manifest.splits
+    if PROOF in there and there[PROOF].rows >= FEWEST:
+        split = PROOF
+    else:
+        given.progress.warn(
+            f"the data set has no {PROOF} split, so the drop is read on {split} rows, which the model was trained on: "
+            "on others it may be larger. Let load_data cut one."
+        )
     found = validation_rows(given.workspace, given.model, split=split, rows=rows)
-    return Proof(found, found.figure(found.logits(source)), made)
+    return Proof(found, split, found.figure(found.logits(source)), made)
 
 
 def told(given: Given, tries: int, ask: "Callable[[Assignment], float]") -> "Callable[[Assignment], float]":

@@ -36,7 +36,7 @@ def leave_by_sensitivity(
         given: the float model.
         source: its graph.
         made: where `write` writes.
-        max_drop: of the task's main figure against float, on the report's split.
+        max_drop: of the task's main figure against float, on validation rows.
         leave: products that stay float anyway.
         write: writes the model whose named products stay float.
 
@@ -57,7 +57,7 @@ def leave_by_sensitivity(
     choice = within_drop(options_of(parts), drop_of=told(given, TRIES, drop_of), max_drop=max_drop, tries=TRIES)
     left = _left(parts, choice.precision, leave)
     found, drop = write(left), proof.drop()
-    given.progress.say(f"{len(left)} products stay float; {proof.rows.primary} drops by {drop:.4g} on {report.split}.")
+    given.progress.say(f"{len(left)} products stay float; {proof.rows.primary} drops by {drop:.4g} on {proof.split}.")
     said = {"goal": {"max_drop": max_drop}, "left_float": sorted(left), **proof.details(choice, drop)}
     return replace(found, details={**found.details, "mixed": said})
 

@@ -47,7 +47,7 @@ class StaticInt8(Frozen):
     """The stage that measured this very model in `static_int8`: the most sensitive products stay float too, as few as
     `max_drop` needs."""
     max_drop: float | None = Field(default=None, ge=0, le=1e6)
-    """What the main figure (accuracy) may lose against float on the report's split, for `sensitivity`."""
+    """What the main figure (accuracy) may lose against float on validation rows, for `sensitivity`."""
     embeddings: Tables = True
     """Embeddings too, in 8 bits with one scale a row, or in 4 (`{bits: 4}`): they are half of a small model."""
     reduce_range: bool | None = None

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from compress.chain.manifest import ModelManifest
+from compress.chain.step import Step, edges
 from compress.steps.quantization.dynamic_int8 import DynamicInt8
 from compress.steps.quantization.embeddings import bits_and_block_size
 from compress.steps.quantization.static_int8 import StaticInt8
@@ -43,7 +44,8 @@ def _not_simulated(scheme: DynamicInt8 | StaticInt8) -> list[tuple[str, str]]:
     found = []
     if isinstance(scheme, DynamicInt8):
         if scheme.weights is not None and scheme.weights.algorithm != "rtn":
-            found.append(("algorithm", "the trained weights are on the grid already, leave it out"))
+            advice = "weights learn to be rounded to the nearest (`rtn`), and lie on that grid already; leave it out"
+            found.append((f"weights.algorithm: {scheme.weights.algorithm}", advice))
         return found
     if scheme.ranges != "trained":
         found.append((f"ranges: {scheme.ranges}", "write `ranges: trained`, here and in quantize"))
@@ -59,6 +61,7 @@ TrainableScheme = Annotated[
 
 def arithmetic_of(scheme: DynamicInt8 | StaticInt8, *, graph: Literal["plain", "lean"]) -> "Arithmetic":
     """The scheme as the simulation knows it, for the graph that the model will be exported as."""
+    from compress.exporting.lean.first_token import KEPT
     from compress.quantization.simulation.arithmetic import Arithmetic
 
     bits, block_size = bits_and_block_size(embeddings=scheme.embeddings)
@@ -67,6 +70,7 @@ def arithmetic_of(scheme: DynamicInt8 | StaticInt8, *, graph: Literal["plain", "
         activations=_activations(scheme), per_channel=scheme.per_channel, reduce_range=scheme.reduced(),
         weight_block_size=weights.block_size if weights else None, embedding_bits=bits,
         embedding_block_size=block_size, positions_by_place=graph == "lean",
+        first_tokens=KEPT if graph == "lean" else None,
     )  # fmt: skip
 
 
@@ -80,6 +84,19 @@ def trained_for(model: ModelManifest) -> dict[str, Any] | None:
     """The scheme that an exported model's weights were trained for, as JSON; None when they were for none."""
     trained = next((one for one in reversed(model.lineage) if one.step not in BETWEEN), None)
     return trained.details.get("scheme") if trained is not None and trained.step == WORD else None
+
+
+def trained_by(stage: str, earlier: Mapping[str, Step]) -> Step | None:
+    """The step that made the weights that the stage's graph has; None where the stages above do not say.
+
+    Args:
+        stage: of a float graph.
+        earlier: the stages above by name.
+    """
+    step = earlier.get(stage)
+    while step is not None and step.step in BETWEEN:
+        step = earlier.get(next((edge.stage for loc, edge in edges(step).items() if loc == ("model",)), ""))
+    return step
 
 
 def other_scheme(model: ModelManifest, scheme: Mapping[str, Any]) -> str | None:

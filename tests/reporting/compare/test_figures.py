@@ -74,10 +74,19 @@ def test_another_split_is_other_rows(report):
     for changes in (
         {"configuration": sample.YAML + "# --set measure.split=validation\n"},
         {"configuration": sample.YAML.replace("split: test", "split: validation")},
+        {"configuration": sample.YAML + "# --set measure={split: validation, threads: 1}\n"},
     ):
         here, there = side(report, "int8"), side(sample.full_report(**changes), "int8", "other")
         assert there.rows.split == "validation"
         assert cell(there, here, column([here, there], "accuracy")).difference is None
+
+
+def test_a_split_out_of_a_variable_may_be_another_one_in_another_run(report):
+    said = {"configuration": sample.YAML.replace("split: test", "split: '${env:SPLIT}'")}
+    one, other = sample.full_report(**said), sample.full_report(**said)
+    here, there = side(one, "int8"), side(other, "int8", "other")
+    assert cell(there, here, column([here, there], "accuracy")).difference is None
+    assert cell(here, side(one, "teacher"), column([here, there], "accuracy")).difference is not None
 
 
 @pytest.mark.parametrize("change", [{"processor": "AMD EPYC"}, {"cores": 64}, {"libraries": {"onnxruntime": "1.30.0"}}])

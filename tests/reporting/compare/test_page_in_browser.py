@@ -6,8 +6,7 @@ from compress.reporting.compare.compared import compared
 from compress.reporting.compare.page import render
 from compress.reporting.compare.side import measured_stages, sides_of
 from tests.reporting import sample
-from tests.reporting.test_page_in_browser import AA_TEXT, CONTRASTS, browser  # noqa: F401  a fixture
-from tests.watched_pages import WatchedPages
+from tests.watched_pages import SCROLLING, faint, too_wide
 
 pytestmark = pytest.mark.browser
 REPORTS = {"full": sample.full_report, "crowded": sample.crowded_report}
@@ -25,33 +24,15 @@ def files(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def open_page(browser, files):  # noqa: F811
-    """Opens a page; at the end nothing else may have been asked for and the console must have been silent."""
-    watched = WatchedPages(browser)
-
-    def open_it(name, *, width=1280, scheme="light"):
-        return watched.open((files / f"{name}.html").as_uri(), width=width, scheme=scheme)
-
-    yield open_it
-    watched.close()
-    assert all(url.startswith((files.as_uri(), "data:,")) for url in watched.requests), watched.requests
-    assert watched.said == []
-
-
 @pytest.mark.parametrize("name", REPORTS)
 @pytest.mark.parametrize("width", [390, 768])
 def test_nothing_reaches_beyond_a_narrow_screen(open_page, name, width):
-    page = open_page(name, width=width)
-    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert too_wide(open_page(name, width=width), width=width, but=f"{SCROLLING}, svg") == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_text_has_enough_contrast(open_page, scheme):
-    page = open_page("full", scheme=scheme)
-    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
-    assert [one for one in page.evaluate(CONTRASTS) if one[0] < AA_TEXT] == []
+    assert faint(open_page("full", scheme=scheme)) == []
 
 
 def test_choosing_a_figure_moves_the_models_and_shows_more_of_them(open_page):

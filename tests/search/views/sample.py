@@ -66,10 +66,14 @@ def study(trials: int = 60, *, objectives: int = 2, pick: bool = False, **change
         gate = "student: max_drop.accuracy measured 0.0412, limit 0.03"
         stopped = {"state": "pruned", "values": None, "feasible": False, "broken": [], "failed_gate": gate}
         made[4] = made[4].model_copy(update={**stopped, "figures": {"accuracy": 0.7531, "size_mb": 71.3}})
-        failed = {"state": "failed", "values": None, "figures": {}, "feasible": False, "broken": []}
+        failed = {"state": "failed", "values": None, "figures": {}, "feasible": False, "broken": [], "counted": False}
         made[5] = made[5].model_copy(update={**failed, "reason": f"Stage 'student' stopped: {SCRIPT} is not a number."})
         made[7] = made[7].model_copy(
-            update={"copied_from": 3, **{name: getattr(made[3], name) for name in ("fields", "values", "figures")}}
+            update={
+                "copied_from": 3,
+                "counted": False,
+                **{name: getattr(made[3], name) for name in ("fields", "values", "figures")},
+            }
         )
         made[9] = made[9].model_copy(update={"state": "running", "values": None, "figures": {}, "feasible": False})
     front = front_of(made, wanted)
@@ -80,7 +84,7 @@ def study(trials: int = 60, *, objectives: int = 2, pick: bool = False, **change
     said = {
         "pipeline": "sentiment_search",
         "seed": 17,
-        "storage": "runs/sentiment_search/search/study.sqlite",
+        "storage": "study.db",
         "wanted": max(trials, 1),
         "seconds": sum(one.seconds for one in made),
         "fields": FIELDS,

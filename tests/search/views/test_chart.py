@@ -22,6 +22,17 @@ def test_the_staircase_goes_through_the_front_and_nothing_else():
     assert chart.front_path() == expected
 
 
+def test_the_same_values_again_count_as_little_as_the_first_time():
+    base = study(60)
+    broken = next(one for one in base.trials if one.broken)
+    copied = base.trials[7].model_copy(
+        update={"copied_from": broken.number, "feasible": False, "values": broken.values}
+    )
+    trials = [copied if one.number == 7 else one for one in base.trials]
+    chart = search_chart(base.model_copy(update={"trials": trials}))
+    assert next(point.style for point in chart.points if point.key == "7") == "out"
+
+
 def test_one_objective_lies_against_the_order_of_the_trials():
     chart = search_chart(study(30, objectives=1))
     assert (chart.x, chart.y, chart.area) == ("trial", "accuracy", None)

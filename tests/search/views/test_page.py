@@ -70,6 +70,17 @@ def test_the_command_repeats_the_rule_of_the_pick_or_guesses_one():
     assert '--pick "max accuracy"' in pick_command(study(3, objectives=1), file="FILE")
 
 
+def test_the_command_comes_back_to_the_same_study():
+    report = study(
+        3, objectives=1, study="second", storage="postgresql+psycopg://me:***@host/db",
+        configuration="name: a\n# --set is an option\nseed: 1\n# --set seed=3\n# --set student.training.epochs=1\n",
+    )  # fmt: skip
+    assert pick_command(report, file="FILE") == (
+        "compress search FILE --set seed=3 --set student.training.epochs=1 --study second "
+        "--storage 'postgresql+psycopg://me:***@host/db' --pick \"max accuracy\" --write best.yaml"
+    )
+
+
 def test_a_study_without_a_trial_says_so():
     page = render(study(0))
     assert "No trial has ended yet" in page

@@ -3,9 +3,8 @@
 import pytest
 
 from compress.search.views.page import render
-from tests.reporting.test_page_in_browser import AA_TEXT, CONTRASTS, browser  # noqa: F401  a fixture
 from tests.search.views.sample import STUDIES, study
-from tests.watched_pages import WatchedPages
+from tests.watched_pages import SCROLLING, faint, too_wide
 
 pytestmark = pytest.mark.browser
 
@@ -18,20 +17,6 @@ def files(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def open_page(browser, files):  # noqa: F811
-    """Opens a page; at the end nothing else may have been asked for and the console must have been silent."""
-    watched = WatchedPages(browser)
-
-    def open_it(name, *, width=1280, scheme="light"):
-        return watched.open((files / f"{name}.html").as_uri(), width=width, scheme=scheme)
-
-    yield open_it
-    watched.close()
-    assert all(url.startswith((files.as_uri(), "data:,")) for url in watched.requests), watched.requests
-    assert watched.said == []
-
-
 def marks(page):
     return page.locator(".spot[role=option]:not(.gone)")
 
@@ -39,22 +24,13 @@ def marks(page):
 @pytest.mark.parametrize("name", STUDIES)
 @pytest.mark.parametrize("width", [390, 768])
 def test_nothing_reaches_beyond_a_narrow_screen(open_page, name, width):
-    page = open_page(name, width=width)
-    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    beyond = """() => [...document.querySelectorAll('body *')]
-      .filter(element => !element.closest('.scroll, .toc ul, pre, .unseen, .skip, svg'))
-      .filter(element => element.getBoundingClientRect().right > innerWidth + 1)
-      .map(element => element.outerHTML.slice(0, 120))"""
-    assert page.evaluate(beyond) == []
+    assert too_wide(open_page(name, width=width), width=width, but=f"{SCROLLING}, svg") == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["none", "sixty", "long"])
 def test_all_text_has_enough_contrast(open_page, name, scheme):
-    page = open_page(name, scheme=scheme)
-    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
-    assert [one for one in page.evaluate(CONTRASTS) if one[0] < AA_TEXT] == []
+    assert faint(open_page(name, scheme=scheme)) == []
 
 
 def test_the_script_draws_the_same_first_view_as_the_page_was_written_with(open_page):
@@ -167,7 +143,7 @@ def test_a_row_of_the_table_selects_its_circle(open_page):
     assert page.locator(".spot[data-key='12']").get_attribute("aria-selected") == "true"
 
 
-def test_without_scripts_the_page_says_the_same(browser, files):  # noqa: F811
+def test_without_scripts_the_page_says_the_same(browser, files):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((files / "sixty.html").as_uri())

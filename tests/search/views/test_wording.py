@@ -36,12 +36,23 @@ def test_the_space_is_said_in_words():
 def test_the_time_left_is_the_median_trial_times_those_left():
     took = [10.0, 20.0, 60.0]
     trials = [trial(index, seconds=seconds) for index, seconds in enumerate(took)]
-    copied = trial(3, seconds=0.1, copied_from=0)
+    copied = trial(3, seconds=0.1, copied_from=0, counted=False)
     report = study(0).model_copy(update={"trials": [*trials, copied], "wanted": 10})
     assert seconds_left(report) == 20.0 * 7
     assert seconds_left(study(0, wanted=10)) is None
     running = [trial(number, state="running", values=None) for number in (4, 5)]
     assert seconds_left(report.model_copy(update={"trials": [*trials, copied, *running]})) == 20.0 * 7 / 2
+
+
+def test_trials_are_counted_as_the_loop_counts_them():
+    unfit = trial(1, state="failed", values=None, figures={}, feasible=False)
+    disk_full = trial(2, state="failed", values=None, figures={}, feasible=False, counted=False)
+    copied = trial(3, state="pruned", values=None, feasible=False, copied_from=0, counted=False)
+    waiting = trial(4, state="waiting", values=None, feasible=False)
+    report = study(0, wanted=9).model_copy(update={"trials": [trial(0), unfit, disk_full, copied, waiting]})
+    assert progress_sentence(report).startswith(
+        "2 of 9 trials and 1 the same as another, 2 failed, 1 waiting for a latency; about"
+    )
 
 
 def test_the_sentences_above_the_table():

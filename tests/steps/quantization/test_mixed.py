@@ -1,3 +1,6 @@
+import json
+import shutil
+
 import pytest
 from pydantic import ValidationError
 
@@ -111,6 +114,27 @@ def test_a_precision_that_was_not_measured_is_refused(tmp_path, made, scheme, mi
         run(tmp_path / "out", with_report(made, tmp_path / "report", parts=ranked(list(parts))), SCHEMES[scheme])
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_drop_is_judged_on_validation_rows_whatever_the_report_was_taken_on(tmp_path, made, scheme):
+    _, manifest = run(tmp_path / "out", with_report(made, tmp_path / "report", split="train"), SCHEMES[scheme])
+    mixed = manifest.details["mixed"]
+    assert (mixed["split"], mixed["chosen_on_rows"]) == ("validation", 40)
+
+
+def test_without_validation_rows_it_is_judged_on_those_of_the_report_with_a_warning(tmp_path, made):
+    texts = tmp_path / "texts"
+    shutil.copytree(made["texts"].path, texts)
+    shutil.rmtree(texts / "validation")
+    said = json.loads((texts / "manifest.json").read_text())
+    del said["splits"]["validation"]
+    (texts / "manifest.json").write_text(json.dumps(said))
+    without = {**with_report(made, tmp_path / "report", split="train"), "texts": tiny_artifact("Dataset", texts)}
+    workspace = TinyWorkspace(tmp_path / "out", without)
+    mixed = ModelManifest.read(step(max_drop=1).run(workspace).path).details["mixed"]
+    assert (mixed["split"], mixed["chosen_on_rows"]) == ("train", 120)
+    assert any("no validation split, so the drop is read on train rows" in one for one in workspace.progress.warnings)
+
+
 def test_static_int8_leaves_the_most_sensitive_products_float(tmp_path, made, monkeypatch):
     """As if every model lost a point that has the worst product quantized."""
     worst = made["sensitive"].report.in_precision("static_int8")[0]
@@ -151,6 +175,26 @@ def test_words_without_a_meaning_are_refused(said, message):
         step(**said)
 
 
+def measuring(**said):
+    return MeasureSensitivity.model_validate({"name": "sensitive", "step": "sensitivity", "model": "onnx", **said})
+
+
+@pytest.mark.parametrize(
+    ("scheme", "measured", "missing"),
+    [
+        ({"max_drop": 1}, ["int8"], "int4"),
+        ({"max_drop": 1, "precisions": ["int8"]}, ["int8"], None),
+        ({"kind": "static_int8", "max_drop": 1}, ["int8", "int4"], "static_int8"),
+        ({"kind": "static_int8", "max_drop": 1}, ["static_int8"], None),
+    ],
+)
+def test_a_precision_that_will_not_be_measured_is_said_before_any_work(scheme, measured, missing):
+    found = list(step(**scheme).check_inputs({"sensitive": measuring(precisions=measured)}))
+    there = ", ".join(measured)
+    said = f"'sensitive' measures no {missing} (it has {there}): add it to its `precisions`"
+    assert found == ([(("scheme", "sensitivity"), said)] if missing else [])
+
+
 def test_the_report_is_an_edge_and_has_to_be_of_the_same_stage():
     quantize = step(max_drop=1)
     assert {loc: edge.stage for loc, edge in edges(quantize).items()} == {
@@ -158,8 +202,7 @@ def test_the_report_is_an_edge_and_has_to_be_of_the_same_stage():
     }  # fmt: skip
     exported = ExportOnnx.model_validate({"name": "onnx", "step": "export_onnx", "model": "teacher"})
     for about, problems in (("onnx", 0), ("other", 1)):
-        measured = MeasureSensitivity.model_validate({"name": "sensitive", "step": "sensitivity", "model": about})
-        found = list(quantize.check_inputs({"onnx": exported, "sensitive": measured}))
+        found = list(quantize.check_inputs({"onnx": exported, "sensitive": measuring(model=about)}))
         assert len(found) == problems
     assert found[0] == (
         ("scheme", "sensitivity"),

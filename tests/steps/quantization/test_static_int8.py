@@ -7,7 +7,10 @@ from compress.errors import QuantizationError
 from compress.inference.onnx_predictor import open_onnx
 from compress.inference.text_encoder import TextEncoder
 from compress.steps.adapter_set import AdapterSet
+from compress.steps.export_onnx import ExportOnnx
+from compress.steps.merge_lora import MergeLora
 from compress.steps.quantize import Quantize
+from compress.steps.train_quantized import TrainQuantized
 from tests.tiny import TinyWorkspace, tiny_artifact, tiny_dataset_folder, tiny_onnx
 
 
@@ -105,6 +108,29 @@ def test_the_data_to_calibrate_on_is_an_edge():
 def test_options_that_do_not_go_together_are_refused_before_any_work(scheme, message):
     with pytest.raises(ValidationError, match=message):
         step(**scheme)
+
+
+@pytest.mark.parametrize(
+    ("student", "said"),
+    [
+        (MergeLora.model_validate({"name": "student", "step": "merge_lora", "delta": "delta"}), True),
+        (
+            TrainQuantized.model_validate({
+                "name": "student", "step": "train_quantized", "model": "teacher", "data": "texts",
+                "scheme": {"kind": "static_int8", "ranges": "trained"},
+            }),
+            False,
+        ),
+    ],
+    ids=["merge_lora", "train_quantized"],
+)  # fmt: skip
+def test_ranges_that_nobody_trains_are_said_before_any_work(student, said):
+    exported = ExportOnnx.model_validate({"name": "onnx", "step": "export_onnx", "model": "student"})
+    found = list(step(ranges="trained").check_inputs({"student": student, "onnx": exported}))
+    assert [place for place, _ in found] == [("scheme", "ranges")] * said
+    assert all("of 'onnx' come from 'student' (merge_lora): train them there, or calibrate" in one for _, one in found)
+    assert not list(step(ranges="trained").check_inputs({}))
+    assert not list(step().check_inputs({"student": student, "onnx": exported}))
 
 
 def test_a_set_of_adapters_has_no_data_of_its_own_to_calibrate_on():
