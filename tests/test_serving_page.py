@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
 TOKEN = "0123456789abcdef"
 SERVER = "http://127.0.0.1:8080"
-LITERAL_CODE = re.compile(r'(?:Problem\(\s*\d+,|bad_request\(|problem_response\(\s*\d+,|_refuse\(\s*\d+,)\s*"(\w+)"')
+LITERAL_CODE = re.compile(r'(?:Problem\(\s*\d+,|bad_request\(|problem_response\(\s*\d+,|Refusal\(\s*\d+,)\s*"(\w+)"')
 
 
 def section(title: str) -> str:

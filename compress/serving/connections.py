@@ -110,7 +110,7 @@ class BoundedProtocol(OneByOne):
         return self.awaited is None or (self.awaited == "header" and self.header_read > 0)
 
     def _too_slow(self) -> None:
-        self.refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, "too_slow", "the request did not come in time."))
+        self.refuse(Refusal(408, "too_slow", "the request did not come in time."))
 
     def _make_room(self) -> None:
         """Cut the connection that keeps us waiting longest; when all wait for us, there is one more than allowed."""
