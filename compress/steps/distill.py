@@ -28,6 +28,7 @@ from compress.steps.distillation.objectives import (
 )
 from compress.steps.distillation.phases import Phase
 from compress.steps.distillation.teachers import Teacher, Teachers, open_teachers
+from compress.steps.known_shape import about_shape, known_shape
 from compress.steps.quantized_models import about_quantized
 from compress.steps.student import Made, Student, make_student
 from compress.steps.student_layers import drafted
@@ -104,6 +105,7 @@ class Distill(Step):
             first = self.all_teachers()[0].stage.stage
             cannot = "give its layers to a student (it may teach one with a `base` or `stage`)"
             yield from about_quantized(("student", "layers"), first, earlier, cannot=cannot)
+            yield from about_shape(self.student, known_shape(first, earlier))
 
     def all_teachers(self) -> list[Teacher]:
         """The one, or the several."""
