@@ -235,9 +235,11 @@ def test_a_damaged_last_number_says_what_to_write(folder, delta, text):
 def test_a_writer_that_waited_while_a_run_put_another_set_there_goes_by_that_one(folder, delta, tmp_path):
     folder.add("news", delta)
     home, refused = folder.path, []
+    narrow, other = tiny_delta(tmp_path / "narrow", rank=1), tiny_set(tmp_path / "other", max_rank=1)
+    (other / "adapters").mkdir()
 
     def add() -> None:
-        for name, given in (("narrow", tiny_delta(tmp_path / "narrow", rank=1)), ("wide", delta)):
+        for name, given in (("narrow", narrow), ("wide", delta)):
             try:
                 folder.add(name, given)
             except AdapterError as error:
@@ -246,9 +248,9 @@ def test_a_writer_that_waited_while_a_run_put_another_set_there_goes_by_that_one
     thread = threading.Thread(target=add)
     with one_writer(home / "adapters"):
         thread.start()
-        time.sleep(0.2)
+        time.sleep(0.5)
         home.rename(tmp_path / "kept")
-        (tiny_set(home, max_rank=1) / "adapters").mkdir()
+        other.rename(home)
     thread.join(30)
     assert AdapterSetFolder(home).names() == ("narrow",)
     assert AdapterSetFolder(tmp_path / "kept").names() == ("news",)
