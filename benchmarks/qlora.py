@@ -39,7 +39,7 @@ from compress.evaluation.paired import compare
 from compress.inference.run import predict_all
 from compress.inference.text_encoder import TextEncoder
 from compress.inference.torch_predictor import open_torch
-from compress.models import load
+from compress.models import save as saving
 from compress.pipeline.bases import Bases
 from compress.progress import Advance, Silent
 from compress.steps.finetune_lora import FinetuneLora
@@ -156,13 +156,13 @@ def one_training(asked: argparse.Namespace) -> None:
         watched = Watched()
         here.progress = watched
         held: list[float] = []
-        save = load.save_delta
+        save = saving.save_delta
 
         def weigh(delta: PeftModel, *rest: Any, **options: Any) -> None:
             held.append(sum(weights.nbytes for weights in delta.state_dict().values()) / MB)
             save(delta, *rest, **options)
 
-        load.save_delta = weigh
+        saving.save_delta = weigh
         training = {"steps": said["steps"], "batch_size": said["batch"], "precision": said["precision"],
                     "evaluate_every": 10_000}  # fmt: skip
         step = {"name": "delta", "step": "finetune_lora", "data": "news", "base": said["base"],

@@ -111,7 +111,8 @@ class Made:
 
         from compress.chain.digests import Digests
         from compress.chain.outside import ModelSource
-        from compress.models.load import load_base, load_tokenizer, save_checkpoint
+        from compress.models.load import load_base, load_tokenizer
+        from compress.models.save import save_checkpoint
 
         source = ModelSource.parse(self.model, Path()).resolve()
         model = load_base(source, task="text-classification", labels=labels())

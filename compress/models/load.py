@@ -1,4 +1,4 @@
-"""The only place that calls `from_pretrained` for models and tokenizers, and their counterparts that save.
+"""The only place that calls `from_pretrained` for models and tokenizers.
 
 Knows folders, tasks and labels; no artifact and no store. Weights are fp32 and come from safetensors.
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from peft import LoraConfig, PeftModel
+from peft import PeftModel
 from safetensors import SafetensorError
 from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
@@ -19,17 +19,14 @@ from compress.models.narrow_table import narrow_table
 from compress.models.quantized import (
     Quantization,
     QuantizedLayers,
-    quantization_of,
     quantize_layers,
     read_quantized,
-    write_quantized,
 )
 from compress.models.rebuild import rebuild
 from compress.models.silence import quiet
-from compress.models.structure import read_structure, write_structure
+from compress.models.structure import read_structure
 from compress.task import Task
 
-ONE_FILE = "1000GB"
 _UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)
 
 
@@ -172,50 +169,6 @@ def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast)
         raise ModelError(
             f"the tokenizer has ids up to {most}, the model embeddings for {rows}: they do not belong together."
         )
-
-
-def save_checkpoint(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path, *, max_length: int
-) -> None:
-    """Write config.json, one model.safetensors, the tokenizer and, for a pruned model, structure.json.
-
-    Nothing in them names a place on this machine. A quantized model is written as it is held.
-    """
-    model.config._name_or_path = ""
-    how = quantization_of(model)
-    with quiet():
-        if how is None:
-            model.save_pretrained(folder, max_shard_size=ONE_FILE)
-        else:
-            write_quantized(model, how, folder)
-    write_structure(model, folder)
-    save_tokenizer(tokenizer, folder, max_length=max_length)
-
-
-def save_delta(
-    delta: PeftModel, tokenizer: PreTrainedTokenizerFast, folder: Path, *, base: str, max_length: int
-) -> None:
-    """Write the PEFT folder: adapter_config.json, adapter_model.safetensors (head included), tokenizer.
-
-    `base`: how the adapter's configuration calls the base.
-    """
-    for config in delta.peft_config.values():
-        config.base_model_name_or_path = base
-        assert isinstance(config, LoraConfig)
-        config.target_modules = sorted(config.target_modules or ())  # a set's order changes from process to process
-    with quiet():
-        delta.save_pretrained(str(folder), save_embedding_layers=False)
-    (folder / "README.md").unlink(missing_ok=True)  # peft's unfilled template
-    save_tokenizer(tokenizer, folder, max_length=max_length)
-
-
-def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path, *, max_length: int) -> None:
-    """Write the tokenizer, without the truncation and padding that its last use left in it."""
-    tokenizer.model_max_length = max_length
-    tokenizer.backend_tokenizer.no_truncation()
-    tokenizer.backend_tokenizer.no_padding()
-    with quiet():
-        tokenizer.save_pretrained(folder)
 
 
 def _config(folder: Path) -> PretrainedConfig:

@@ -93,7 +93,8 @@ class CombineLora(Step):
 
         Raises: ModelError when the deltas are on different bases, or cannot be added this way.
         """
-        from compress.models.load import load_base, load_delta, load_tokenizer, save_delta
+        from compress.models.load import load_base, load_delta, load_tokenizer
+        from compress.models.save import save_delta
         from compress.tuning.combining import combine
         from compress.tuning.updates import delta_of, saved_modules
 

@@ -210,7 +210,7 @@ class Distill(Step):
         """Let the teachers answer, train and save; what was found, for the manifest."""
         from compress.distillation.rows import Texts
         from compress.distillation.train import train_student
-        from compress.models.load import save_checkpoint
+        from compress.models.save import save_checkpoint
         from compress.steps.distillation.answers import kept_answers
 
         def save(folder: Path) -> None:

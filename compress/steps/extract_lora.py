@@ -61,7 +61,8 @@ class ExtractLora(Step):
 
         Raises: ModelError when model and base do not belong together, or do not differ.
         """
-        from compress.models.load import load_base, load_checkpoint, load_tokenizer, save_delta
+        from compress.models.load import load_base, load_checkpoint, load_tokenizer
+        from compress.models.save import save_delta
         from compress.tuning.extracting import extract, take_head
         from compress.tuning.updates import delta_of
 

@@ -59,7 +59,8 @@ class Finetune(Step):
 
     def run(self, workspace: Workspace) -> Checkpoint:
         """Tune, keep the best state by validation, write it with its tokenizer."""
-        from compress.models.load import load_base, load_tokenizer, save_checkpoint
+        from compress.models.load import load_base, load_tokenizer
+        from compress.models.save import save_checkpoint
         from compress.training.lost_zeros import warn_of_lost_zeros
         from compress.training.supervise import supervise
 

@@ -96,7 +96,8 @@ class FinetuneLora(Step):
 
     def run(self, workspace: Workspace) -> LoraDelta:
         """Adapt, keep the best state by validation, write the PEFT folder with the tokenizer."""
-        from compress.models.load import load_tokenizer, save_delta
+        from compress.models.load import load_tokenizer
+        from compress.models.save import save_delta
         from compress.training.supervise import supervise
 
         data, base = labelled(workspace.load(self.data), stage=self.data.stage), find_base(self.base, workspace)

@@ -38,7 +38,8 @@ class MergeLora(Step):
         Raises: ModelError when the base is another one by now, or the answers differ.
         """
         from compress.data.rows import texts_of
-        from compress.models.load import load_delta, load_tokenizer, save_checkpoint
+        from compress.models.load import load_delta, load_tokenizer
+        from compress.models.save import save_checkpoint
         from compress.tuning.lora import merge
 
         delta = workspace.load(self.delta)

@@ -65,7 +65,8 @@ class Prune(Step):
 
     def run(self, workspace: Workspace) -> Checkpoint:
         """Prune a copy, write it with its structure, say what was taken away."""
-        from compress.models.load import check_vocabulary, load_checkpoint, load_tokenizer, save_checkpoint
+        from compress.models.load import check_vocabulary, load_checkpoint, load_tokenizer
+        from compress.models.save import save_checkpoint
 
         before = workspace.load(self.model)
         facts = before.manifest

@@ -40,8 +40,9 @@ class QuantizeTorch(Step):
         Raises: ModelError when there is nothing to quantize; MissingExtraError without bitsandbytes.
         """
         from compress.benchmarking.size import model_size_mb
-        from compress.models.load import load_checkpoint, load_tokenizer, save_checkpoint
+        from compress.models.load import load_checkpoint, load_tokenizer
         from compress.models.quantized import Quantization, quantize_layers
+        from compress.models.save import save_checkpoint
 
         before = workspace.load(self.model)
         model, facts = load_checkpoint(before.path), before.manifest

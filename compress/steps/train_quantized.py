@@ -83,7 +83,8 @@ class TrainQuantized(Step):
 
     def run(self, workspace: Workspace) -> Checkpoint:
         """Train, put the weights on the grid, say what the simulated model reaches."""
-        from compress.models.load import load_checkpoint, load_tokenizer, save_checkpoint
+        from compress.models.load import load_checkpoint, load_tokenizer
+        from compress.models.save import save_checkpoint
 
         data, before = labelled(workspace.load(self.data), stage=self.data.stage), workspace.load(self.model)
         facts = before.manifest

@@ -12,7 +12,8 @@ from compress.distillation.narrow_shape import Shape, shape_for
 from compress.distillation.narrow_texts import some_batches
 from compress.errors import ModelError
 from compress.models.blocks import blocks
-from compress.models.load import load_checkpoint, load_tokenizer, save_checkpoint
+from compress.models.load import load_checkpoint, load_tokenizer
+from compress.models.save import save_checkpoint
 from compress.progress import Silent
 from tests.tiny import FAMILIES, tiny_checkpoint, tiny_dataset_folder
 

@@ -15,16 +15,9 @@ from compress.errors import ModelError
 from compress.models.heads import head_modules, new_parameters
 from compress.models.layers import encoder_layers, encoder_layers_name
 from compress.models.licence import licence_of
-from compress.models.load import (
-    check_vocabulary,
-    load_base,
-    load_checkpoint,
-    load_delta,
-    load_tokenizer,
-    save_checkpoint,
-    save_delta,
-)
+from compress.models.load import check_vocabulary, load_base, load_checkpoint, load_delta, load_tokenizer
 from compress.models.positions import check_length, most_tokens
+from compress.models.save import save_checkpoint, save_delta
 from compress.tuning.lora import lora, merge
 from tests.tiny import FAMILIES, LENGTH, tiny_base, tiny_checkpoint, tiny_config, tiny_labels, tiny_texts
 

@@ -16,9 +16,10 @@ from transformers import PreTrainedModel
 
 from compress.errors import MissingExtraError, ModelError
 from compress.models.blocks import blocks
-from compress.models.load import load_base, load_checkpoint, load_quantized_base, load_tokenizer, save_checkpoint
+from compress.models.load import load_base, load_checkpoint, load_quantized_base, load_tokenizer
 from compress.models.quantized import Quantization, parameters_of, quantize_layers
 from compress.models.quantized_layers import quantized_layer
+from compress.models.save import save_checkpoint
 from compress.pruning.embedding_rank import factorise_embedding
 from compress.tuning.lora import lora
 from tests.tiny import FAMILIES, tiny_base, tiny_checkpoint, tiny_labels, tiny_tokenizer

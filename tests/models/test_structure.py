@@ -12,7 +12,8 @@ import transformers
 from compress.errors import ModelError
 from compress.models.blocks import blocks
 from compress.models.factorised import FactorisedEmbedding
-from compress.models.load import load_base, load_checkpoint, load_delta, load_tokenizer, save_checkpoint, save_delta
+from compress.models.load import load_base, load_checkpoint, load_delta, load_tokenizer
+from compress.models.save import save_checkpoint, save_delta
 from compress.models.structure import STRUCTURE, LayerShape, Structure, read_structure, say_even_width, structure_of
 from compress.tuning.lora import lora, merge
 from tests.models.test_blocks import KEPT_HEADS, KEPT_NEURONS, logits

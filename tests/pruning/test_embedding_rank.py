@@ -10,7 +10,8 @@ from torch import nn
 
 from compress.errors import ModelError
 from compress.models.factorised import FactorisedEmbedding
-from compress.models.load import load_checkpoint, load_tokenizer, save_checkpoint
+from compress.models.load import load_checkpoint, load_tokenizer
+from compress.models.save import save_checkpoint
 from compress.pruning.embedding_rank import (
     check_rank,
     factorise_embedding,

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from compress.chain.artifacts import LoraDelta
 from compress.chain.digests import Digests
 from compress.chain.manifest import ModelManifest
-from compress.models.load import load_checkpoint, load_tokenizer, save_checkpoint
+from compress.models.load import load_checkpoint, load_tokenizer
+from compress.models.save import save_checkpoint
 from compress.steps.extract_lora import ExtractLora
 from compress.steps.finetune_lora import FinetuneLora
 from compress.steps.merge_lora import MergeLora

@@ -7,7 +7,8 @@ from compress.chain.manifest import ModelManifest
 from compress.distillation.layers import encoder_layers
 from compress.errors import ModelError
 from compress.models.blocks import blocks
-from compress.models.load import load_checkpoint, load_tokenizer, save_checkpoint
+from compress.models.load import load_checkpoint, load_tokenizer
+from compress.models.save import save_checkpoint
 from compress.steps.student import Student
 from tests.steps.test_augmentation import stage, workspace_of
 

@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from compress.models.load import load_base, load_tokenizer, save_delta
+from compress.models.load import load_base, load_tokenizer
+from compress.models.save import save_delta
 from compress.tuning.lora import lora
 from compress.tuning.patterns import adapted_layers
 from tests.tiny import tiny_labels

@@ -147,7 +147,8 @@ def _exported(
 
 def _with_any_head(delta: LoraDelta, workspace: Workspace, folder: Path) -> Path:
     """The pretrained base as a classifier: a head is drawn, so that it has the places where adapters put theirs."""
-    from compress.models.load import load_base, load_tokenizer, save_checkpoint
+    from compress.models.load import load_base, load_tokenizer
+    from compress.models.save import save_checkpoint
 
     facts, pretrained = delta.manifest, workspace.base_of(delta)
     model = load_base(pretrained, task=facts.task, labels=facts.labels, seed=workspace.seed)

