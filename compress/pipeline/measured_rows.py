@@ -10,7 +10,7 @@ from compress.chain.artifacts import Dataset, Model
 from compress.chain.manifest import DatasetManifest
 from compress.chain.measure import Split
 from compress.chain.step import Step, edges
-from compress.errors import MeasurementError
+from compress.errors import DataError, MeasurementError
 from compress.evaluation.tasks import RECALL, known_figure
 from compress.pipeline.enough_rows import too_few_rows
 from compress.pipeline.spec import Pipeline
@@ -103,6 +103,17 @@ def refuse_unknown_labels(pipeline: Pipeline, step: Step, known: Known) -> None:
     for kind, figure, _ in step.gates.limits() if step.gates else ():
         if figure.startswith(RECALL) and (problem := _no_such_label(kind, figure, manifests)):
             raise MeasurementError(f"the gate {kind}.{figure} of '{step.name}': {problem}")
+
+
+def refuse_missing_split(pipeline: Pipeline, step: Step, known: Known) -> None:
+    """Raises: DataError naming what would be measured on rows that its data set, where it is known, does not have."""
+    for measured in measured_in(pipeline, step):
+        rows = measured.rows(known)
+        if rows is not None and measured.split not in rows.splits:
+            raise DataError(
+                f"{measured.whose} is to be measured on {measured.split} rows, and its data set has none (it has "
+                f"{', '.join(rows.splits)}): give them to load_data, let it cut them, or measure another split."
+            )
 
 
 def _no_such_label(kind: str, figure: str, manifests: Sequence[DatasetManifest]) -> str | None:

@@ -13,7 +13,14 @@ from compress.chain.store import Store
 from compress.evaluation.tasks import MODEL_FIGURES, drop_of
 from compress.pipeline.bases import Bases
 from compress.pipeline.latencies import Pair, latencies_of
-from compress.pipeline.measured_rows import data_stages, makes_model, refuse_unknown_labels, row_warnings, split_of
+from compress.pipeline.measured_rows import (
+    data_stages,
+    makes_model,
+    refuse_missing_split,
+    refuse_unknown_labels,
+    row_warnings,
+    split_of,
+)
 from compress.pipeline.outcome import Outcome
 from compress.pipeline.outputs import Answers, answers_of, base_folder, compared
 from compress.pipeline.parts import PartMeasuring
@@ -60,10 +67,11 @@ class Measuring:
             entry = compared(answers, theirs, model, against=other.step.name, store=self.store)
             outcome.comparisons.append(_with_model_figures(entry, outcome.measures, other.measures))
 
-    def check_gates(self, name: str, progress: Progress) -> None:
-        """Once the rows of the data stage `name` are known, look at the gates of the stages that they measure.
+    def look_ahead(self, name: str, progress: Progress) -> None:
+        """Once the rows of the data stage `name` are known, look at the stages that they measure and their gates.
 
-        Warns of too few rows. Raises: MeasurementError naming a gate on the recall of a label that is none.
+        Warns of too few rows. Raises: DataError naming a stage whose rows are missing, MeasurementError naming a gate
+            on the recall of a label that is none.
         """
         made = {stage: outcome.artifact for stage, outcome in self.outcomes.items()}
         known = {stage: one.manifest for stage, one in made.items() if isinstance(one, Dataset)}
@@ -71,6 +79,7 @@ class Measuring:
             if name in data_stages(self.pipeline, step):
                 for warning in row_warnings(self.pipeline, step, known, newly=name):
                     progress.warn(warning)
+                refuse_missing_split(self.pipeline, step, known)
                 refuse_unknown_labels(self.pipeline, step, known)
 
     def _split(self, step: Step) -> Split:

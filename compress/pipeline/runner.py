@@ -104,7 +104,7 @@ class Runner:
         """Take the figures of a model, compare it, and hold its gates against them."""
         recording = Recording(self.progress)
         if isinstance(outcome.artifact, Dataset):
-            self.measuring.check_gates(outcome.step.name, recording)
+            self.measuring.look_ahead(outcome.step.name, recording)
         if outcome.artifact is not None and outcome.artifact.runtime is not None:
             self.measuring.measure(outcome, recording)
         outcome.warnings += recording.warnings

@@ -8,7 +8,7 @@ from compress.chain.artifacts import Dataset
 from compress.chain.digests import Digests
 from compress.chain.manifest import DatasetManifest, SplitFacts
 from compress.chain.store import Store
-from compress.errors import MeasurementError
+from compress.errors import DataError, MeasurementError
 from compress.pipeline.check import data_warnings, load_checked
 from compress.pipeline.measured_rows import data_stages
 from compress.pipeline.measuring import Measuring, reference_of
@@ -64,7 +64,7 @@ def test_unlabelled_data_are_no_reason_to_refuse_a_recall(tmp_path):
     more = dataset(tmp_path / "more", labels=())
     taken = measuring(loaded(tmp_path), tmp_path, news=news, more=more)
     progress = Silent()
-    taken.check_gates("more", progress)
+    taken.look_ahead("more", progress)
     (warning,) = progress.warnings
     assert warning.startswith("stage 'student': 425 test rows tell accuracy apart to about ±0.020;")
     assert "which some 1584 rows would decide" in warning
@@ -74,7 +74,16 @@ def test_a_recall_of_no_label_is_refused_once_the_labels_are_known(tmp_path):
     news, more = dataset(tmp_path / "news", labels=("a", "sports")), dataset(tmp_path / "more", labels=())
     taken = measuring(loaded(tmp_path), tmp_path, news=news, more=more)
     with pytest.raises(MeasurementError, match=r"the gate min.recall.sport of 'student': .*did you mean 'sports'"):
-        taken.check_gates("more", Silent())
+        taken.look_ahead("more", Silent())
+
+
+def test_rows_that_the_data_lack_are_said_before_training(tmp_path):
+    news, more = dataset(tmp_path / "news", labels=("business", "sport")), dataset(tmp_path / "more", labels=())
+    text = FILE.replace("name: two\n", "name: two\nmeasure: {split: validation}\n")
+    taken = measuring(loaded(tmp_path, text), tmp_path, news=news, more=more)
+    message = r"^stage 'teacher' is to be measured on validation rows, and its data set has none \(it has train, test\):"
+    with pytest.raises(DataError, match=message):
+        taken.look_ahead("news", Silent())
 
 
 def test_the_reference_is_what_gates_name_or_the_first_whole_model(tmp_path):

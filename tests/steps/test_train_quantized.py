@@ -332,6 +332,14 @@ def test_trained_ranges_need_a_model_that_has_them(tmp_path):
         quantize(STATIC).run(TinyWorkspace(tmp_path / "out", {"onnx": source}))
 
 
+def test_a_range_of_a_layer_that_the_checkpoint_lacks_is_an_error_that_names_it(tmp_path):
+    workspace = workspace_of(tmp_path)
+    stage(scheme=STATIC).run(workspace)
+    QuantizationFile(scheme=STATIC, ranges={"gone": (-1.0, 1.0)}).write(workspace.out)
+    with pytest.raises(ModelError, match=r"ranges for layers that model.safetensors lacks: gone.weight. Make the"):
+        quantized(tmp_path, workspace, STATIC)
+
+
 @pytest.mark.parametrize(
     ("text", "message"), [('{"version": 2}', "Input should be 1"), ("{", "Invalid JSON"), (None, "No such file")]
 )

@@ -33,8 +33,11 @@ def objective_text(objective: ObjectiveEntry) -> str:
 
 
 def seconds_left(report: SearchReport) -> float | None:
-    """The median time of a trial that ran times those that are left, shared by the workers; None before the first."""
-    took = [trial.seconds for trial in counted(report) if trial.seconds > 0]
+    """The median time of a trial times those that are left, shared by the workers; None before the second.
+
+    The first one tells nothing: it also makes what all share, the teacher often.
+    """
+    took = [trial.seconds for trial in counted(report) if trial.seconds > 0][1:]
     if not took:
         return None
     workers = max(1, sum(trial.state == "running" for trial in report.trials))

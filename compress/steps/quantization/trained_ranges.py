@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress.errors import StepError
+from compress.errors import ModelError, StepError
 from compress.steps.quantization.given import Given
-from compress.steps.quantization.quantization_file import QuantizationFile
+from compress.steps.quantization.quantization_file import QUANTIZATION, QuantizationFile
 from compress.steps.quantization.trainable import WORD, trained_for
 
 if TYPE_CHECKING:
@@ -34,5 +34,10 @@ def trained_ranges(source: Path, given: Given) -> "Ranges":
     folder = given.workspace.checkpoint_of(given.model).path
     said = QuantizationFile.read(folder).ranges
     with safe_open(folder / WEIGHTS, framework="numpy") as tensors:
+        if missing := {f"{name}.weight" for name in said} - set(tensors.keys()):
+            raise ModelError(
+                f"{folder / QUANTIZATION} has ranges for layers that {WEIGHTS} lacks: {', '.join(sorted(missing)[:5])}. "
+                "Make the stage again."
+            )
         layers = {name: TrainedLayer(tensors.get_tensor(f"{name}.weight"), ends) for name, ends in said.items()}
     return ranges_of_products(onnx.load(source), layers)

@@ -33,15 +33,16 @@ def test_the_space_is_said_in_words():
     assert space_text(FieldEntry(name="a.b", low=1e-5, high=1e-3, log=True)) == "1e-05 to 0.001, log scale"
 
 
-def test_the_time_left_is_the_median_trial_times_those_left():
-    took = [10.0, 20.0, 60.0]
+def test_the_time_left_is_the_median_trial_after_the_first_times_those_left():
+    took = [900.0, 10.0, 20.0, 60.0]
     trials = [trial(index, seconds=seconds) for index, seconds in enumerate(took)]
-    copied = trial(3, seconds=0.1, copied_from=0, counted=False)
+    copied = trial(4, seconds=0.1, copied_from=0, counted=False)
     report = study(0).model_copy(update={"trials": [*trials, copied], "wanted": 10})
-    assert seconds_left(report) == 20.0 * 7
+    assert seconds_left(report) == 20.0 * 6
     assert seconds_left(study(0, wanted=10)) is None
-    running = [trial(number, state="running", values=None) for number in (4, 5)]
-    assert seconds_left(report.model_copy(update={"trials": [*trials, copied, *running]})) == 20.0 * 7 / 2
+    assert seconds_left(report.model_copy(update={"trials": trials[:1]})) is None, "it made what all share"
+    running = [trial(number, state="running", values=None) for number in (5, 6)]
+    assert seconds_left(report.model_copy(update={"trials": [*trials, copied, *running]})) == 20.0 * 6 / 2
 
 
 def test_trials_are_counted_as_the_loop_counts_them():
