@@ -81,7 +81,7 @@ def test_rows_that_the_data_lack_are_said_before_training(tmp_path):
     news, more = dataset(tmp_path / "news", labels=("business", "sport")), dataset(tmp_path / "more", labels=())
     text = FILE.replace("name: two\n", "name: two\nmeasure: {split: validation}\n")
     taken = measuring(loaded(tmp_path, text), tmp_path, news=news, more=more)
-    message = r"^stage 'teacher' is to be measured on validation rows, and its data set has none \(it has train, test\):"
+    message = r"^stage 'teacher' is to be measured on validation rows, and its data set has none \(it has train, test\)"
     with pytest.raises(DataError, match=message):
         taken.look_ahead("news", Silent())
 

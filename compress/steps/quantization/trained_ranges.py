@@ -35,9 +35,9 @@ def trained_ranges(source: Path, given: Given) -> "Ranges":
     said = QuantizationFile.read(folder).ranges
     with safe_open(folder / WEIGHTS, framework="numpy") as tensors:
         if missing := {f"{name}.weight" for name in said} - set(tensors.keys()):
+            some = ", ".join(sorted(missing)[:5])
             raise ModelError(
-                f"{folder / QUANTIZATION} has ranges for layers that {WEIGHTS} lacks: {', '.join(sorted(missing)[:5])}. "
-                "Make the stage again."
+                f"{folder / QUANTIZATION} has ranges for layers that {WEIGHTS} lacks: {some}. Make the stage again."
             )
         layers = {name: TrainedLayer(tensors.get_tensor(f"{name}.weight"), ends) for name, ends in said.items()}
     return ranges_of_products(onnx.load(source), layers)
