@@ -19,6 +19,7 @@ from edge import whole
 
 from compress.pipeline.bench import bench
 from compress.progress import Silent
+from compress.search.views.wording import value_text
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
 HAND_MADE = "sentiment_edge_tiny"
@@ -58,7 +59,7 @@ def searched(report: dict[str, Any]) -> str:
     for number in report["front"]:
         trial = next(one for one in report["trials"] if one["number"] == number)
         figures = " | ".join(f"{trial['figures'][name]:.4g}" for name in names)
-        fields = ", ".join(f"{name.rpartition('.')[2]} {value}" for name, value in trial["fields"].items())
+        fields = ", ".join(f"{name.rpartition('.')[2]} {value_text(value)}" for name, value in trial["fields"].items())
         lines.append(f"| {number} | {figures} | {fields} |")
     return "\n".join(lines)
 

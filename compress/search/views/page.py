@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment
 
+from compress.pipeline.figure_rules import parse_choosing, parse_limit
 from compress.reporting.page_environment import page_environment
 from compress.search.schema import SearchReport, TrialEntry
 from compress.search.views.chart import search_chart
@@ -79,6 +80,7 @@ def render(report: SearchReport, *, file: str = "FILE") -> str:
         counted=counted(report),
         written=as_written(report),
         picked=next((row for row in rows if report.pick is not None and row.trial.number == report.pick.trial), None),
+        decisive=decisive(report),
         best=best_sentence(report),
         progress=progress_sentence(report),
         command=pick_command(report, file=file),
@@ -106,6 +108,15 @@ def environment() -> Environment:
 def ranked(shares: dict[str, float]) -> Iterator[tuple[str, float]]:
     """The most important field first."""
     yield from sorted(shares.items(), key=lambda one: -one[1])
+
+
+def decisive(report: SearchReport) -> list[str]:
+    """Of the pick's figures those that the search was about: objectives, and what constraints and rule name."""
+    if report.pick is None:
+        return []
+    limited = [parse_limit(one).figure for one in report.constraints]
+    names = [*(one.name for one in report.objectives), *limited, *parse_choosing(report.pick.rule).figures()]
+    return [name for name in dict.fromkeys(names) if name in report.pick.figures]
 
 
 def _row(report: SearchReport, trial: TrialEntry) -> TrialRow:

@@ -1,7 +1,7 @@
 """Short names, values as YAML writes them, and the sentences above the live table. Draws nothing."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Any
 
@@ -19,8 +19,10 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
 
 
 def value_text(value: Any) -> str:
-    """A value as the pipeline file has it: `0.0003`, `true`, `dynamic_int8`, `[1, 128]`."""
-    if isinstance(value, bool) or value is None or isinstance(value, (list, dict)):
+    """A value as the pipeline file has it: `0.0003`, `true`, `[1, 128]`; `dynamic_int8, weights.bits 4` for a mapping."""
+    if isinstance(value, dict):
+        return ", ".join(_leaf_texts(value)) or "{}"
+    if isinstance(value, bool) or value is None or isinstance(value, list):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, float) and not value.is_integer():
         return f"{value:.3g}" if abs(value) < 1 else f"{round(value, 4):g}"
@@ -87,9 +89,22 @@ def space_text(field: FieldEntry) -> str:
     """Where a field may lie: `2, 3 or 4`, `256 to 1536 in steps of 128`, `0.00001 to 0.001, log scale`."""
     if field.choices is not None:
         texts = [value_text(value) for value in field.choices]
-        return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} or {texts[-1]}"
+        between = "; " if any(", " in text for text in texts) else ", "
+        return texts[0] if len(texts) == 1 else f"{between.join(texts[:-1])} or {texts[-1]}"
     ends = f"{field.low:.12g} to {field.high:.12g}" if field.low is not None and field.high is not None else "any"
     return ends + (f" in steps of {field.step:.12g}" if field.step else "") + (", log scale" if field.log else "")
+
+
+def _leaf_texts(value: dict[str, Any], above: str = "") -> Iterator[str]:
+    """`per_token` for what is true, the name of a `kind` alone, `weights.bits 4` for the rest."""
+    for name, inner in value.items():
+        path = f"{above}{name}"
+        if isinstance(inner, dict) and inner:
+            yield from _leaf_texts(inner, f"{path}.")
+        elif path == "kind":
+            yield value_text(inner)
+        else:
+            yield path if inner is True else f"{path} {value_text(inner)}"
 
 
 def _shortest(name: str, others: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from compress.search.views.page import render
+from compress.search.views.page import decisive, render
 from compress.search.views.pick_command import pick_command
 from tests.reporting.test_page import Outline
 from tests.search.views.sample import STUDIES, study
@@ -57,6 +57,16 @@ def test_the_script_reads_json_with_a_place_for_every_trial_that_was_measured():
 def test_a_study_read_back_from_json_gives_the_same_page():
     report = study(60, pick=True)
     assert render(type(report).model_validate_json(report.to_json())) == render(report)
+
+
+def test_of_the_pick_the_figures_that_were_sought_stand_first_and_the_others_are_folded():
+    report = study(60, pick=True, constraints=["f1_macro >= 0.5"])
+    assert decisive(report) == ["accuracy", "size_mb", "f1_macro", "accuracy_drop"]
+    assert decisive(study(60)) == []
+    page = render(report)
+    first, others = page[page.index('id="pick-table"') :].split("<details>", 1)
+    assert first.count('<th scope="row">') == 4
+    assert f"<summary>All {len(report.pick.figures)} figures</summary>" in others
 
 
 def test_the_command_repeats_the_rule_of_the_pick_or_guesses_one():

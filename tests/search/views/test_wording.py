@@ -27,6 +27,15 @@ def test_values_stand_as_yaml_has_them():
     ]  # fmt: skip
 
 
+def test_a_mapping_is_said_leaf_by_leaf():
+    scheme = {"kind": "dynamic_int8", "per_token": True, "weights": {"bits": 4, "packed": False}, "kept": []}
+    assert value_text(scheme) == "dynamic_int8, per_token, weights.bits 4, weights.packed false, kept []"
+    assert value_text({}) == "{}"
+    choices = [{"kind": "static_int8", "smooth": 0.5}, {"kind": "weight_only"}, {"kind": "dynamic_int8"}]
+    said = space_text(FieldEntry(name="a.b", choices=choices))
+    assert said == "static_int8, smooth 0.5; weight_only or dynamic_int8"
+
+
 def test_the_space_is_said_in_words():
     assert space_text(FieldEntry(name="a.b", choices=[2, 3, 4])) == "2, 3 or 4"
     assert space_text(FieldEntry(name="a.b", low=256, high=1536, step=128)) == "256 to 1536 in steps of 128"
