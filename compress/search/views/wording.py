@@ -19,7 +19,7 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
 
 
 def value_text(value: Any) -> str:
-    """A value as the pipeline file has it: `0.0003`, `true`, `[1, 128]`; `dynamic_int8, weights.bits 4` for a mapping."""
+    """A value as the pipeline file has it (`0.0003`, `true`, `[1, 128]`); a mapping: `dynamic_int8, weights.bits 4`."""
     if isinstance(value, dict):
         return ", ".join(_leaf_texts(value)) or "{}"
     if isinstance(value, bool) or value is None or isinstance(value, list):
