@@ -9,18 +9,19 @@ class Recording:
     """Remembers what was warned of."""
 
     def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+        self.progress = progress
+        """What is told without being kept."""
         self.warnings: list[str] = []
 
     def track(self, description: str, total: float) -> AbstractContextManager[Advance]:
         """Passed on."""
-        return self._progress.track(description, total)
+        return self.progress.track(description, total)
 
     def say(self, message: str) -> None:
         """Passed on."""
-        self._progress.say(message)
+        self.progress.say(message)
 
     def warn(self, message: str) -> None:
         """Passed on and kept."""
         self.warnings.append(message)
-        self._progress.warn(message)
+        self.progress.warn(message)

@@ -161,6 +161,7 @@ def _entry(trial: FrozenTrial, search: Search, names: list[str]) -> TrialEntry:
         counted=counts(trial),
         worker=(kept.get(WORKER) or {}).get("name"),
         started=kept.get(STARTED),
+        warnings=dict(known.get("warnings", {})),
     )
 
 

@@ -147,7 +147,9 @@ def _begin(
     names, opened = objective_names(loaded), Store(store, progress=recording)
     measures = asked.worker is None or asked.worker == (asked.latency_worker or search.latency_worker)
     about = About(loaded, search, names, shown, asked.trials or search.trials, {**environment(), **provenance()})
-    runner = TrialRunner(loaded, search, names=names, store=opened, progress=recording, measures_latency=measures)
+    runner = TrialRunner(
+        loaded, search, names=names, store=opened, progress=recording.progress, measures_latency=measures
+    )
     return Begun(
         about, study, storage, url, runner, opened, folder, recording, watch, me, measures_latency=measures,
         chooses=_has_last_word(asked, measures=measures),

@@ -74,6 +74,8 @@ class TrialEntry(Frozen):
     worker: str | None = None
     started: str | None = None
     """ISO 8601 with the offset."""
+    warnings: dict[str, list[str]] = Field(default_factory=dict)
+    """By stage, what was warned of while it was made and measured."""
 
 
 class PickEntry(Frozen):
@@ -125,6 +127,7 @@ class SearchReport(Frozen):
     pick: PickEntry | None = None
     environment: dict[str, Any] = Field(default_factory=dict)
     warnings: list[str] = Field(default_factory=list)
+    """Of the search, and of the stages that are the same in every trial; the others' stand with their trials."""
     configuration: str = ""
     """The pipeline's YAML with its `search` block."""
 

@@ -1,6 +1,6 @@
 """The study as one report: trials, front, importances. Reads the study; writes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from compress.pipeline.yaml.varying import written_value
 from compress.search.doubts import doubts_of
 from compress.search.records import entries
 from compress.search.schema import FieldEntry, ObjectiveEntry, PickEntry, SearchReport, TrialEntry
-from compress.search.trial import SPLIT
+from compress.search.trial import SPLIT, varying_stages
 
 FEWEST_FOR_IMPORTANCES = 4
 
@@ -38,6 +38,7 @@ def report_of(
 ) -> SearchReport:
     """The whole study as it is now."""
     trials = entries(study, about.search, names=about.names)
+    doubts = doubts_of(about.loaded.spec, about.search, trials)
     return SearchReport(
         pipeline=about.loaded.spec.name,
         study=study.study_name,
@@ -55,7 +56,7 @@ def report_of(
         importances=_importances(study, about, trials),
         pick=pick,
         environment=about.environment,
-        warnings=list(dict.fromkeys([*warnings, *doubts_of(about.loaded.spec, about.search, trials)])),
+        warnings=list(dict.fromkeys([*warnings, *_shared(about, trials), *doubts])),
         configuration=about.loaded.text,
     )
 
@@ -69,6 +70,15 @@ def front(trials: Sequence[TrialEntry], objectives: Sequence[ObjectiveEntry]) ->
     }
     kept = [number for number, cost in costs.items() if not any(_beats(other, cost) for other in costs.values())]
     return sorted(kept, key=lambda number: (costs[number], number))
+
+
+def _shared(about: About, trials: Sequence[TrialEntry]) -> Iterator[str]:
+    """What was warned of in stages that are the same in every trial."""
+    varying = varying_stages(about.loaded.spec, about.search)
+    for trial in trials:
+        for stage, warnings in trial.warnings.items():
+            if stage not in varying:
+                yield from warnings
 
 
 def _costs(trial: TrialEntry, objectives: Sequence[ObjectiveEntry]) -> tuple[float, ...]:

@@ -48,6 +48,8 @@ class TrialResult:
     reused: list[str] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    warnings: dict[str, list[str]] = field(default_factory=dict)
+    """By stage; of failed gates `failed_gate` says it."""
 
 
 class TrialRunner:
@@ -118,8 +120,9 @@ class TrialRunner:
         return stops
 
     def _read(self, pipeline: Pipeline, runner: Runner, result: TrialResult) -> None:
-        """Figures, what failed, and what is broken."""
+        """Figures, warnings, what failed, and what is broken."""
         result.figures = figures_of(pipeline, runner.outcomes)
+        result.warnings = {name: one.warnings for name, one in runner.outcomes.items() if one.warnings}
         result.broken = broken(self._limits, result.figures)
         for name, outcome in runner.outcomes.items():
             if outcome.error:

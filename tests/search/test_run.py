@@ -159,10 +159,25 @@ def test_no_trial_that_fits_says_what_comes_nearest_and_reads_no_test_rows(searc
 def test_a_failed_gate_stops_a_trial_and_is_its_reason(search):
     with pytest.raises(NoTrialFitsError, match="none keeps the constraints"):
         search.run("teacher.gates={min: {accuracy: 1.01}}", study="gated", trials=1)
-    (trial,) = json.loads((search.results_of("gated") / "search.json").read_text())["trials"]
+    report = json.loads((search.results_of("gated") / "search.json").read_text())
+    (trial,) = report["trials"]
     assert trial["state"] == "pruned"
     assert trial["failed_gate"].startswith("teacher: min.accuracy measured")
     assert trial["made"] == []
+    assert not any("fails its gate" in warning for warning in report["warnings"]), "it is said with its trial"
+
+
+def test_what_is_warned_of_in_a_stage_that_all_trials_share_is_said_of_the_search(tmp_path):
+    search = SmallSearch(tmp_path)
+    texts = tmp_path / "texts.csv"
+    first = texts.read_text().splitlines()[1]
+    other = "class_1" if first.endswith("class_2") else "class_2"
+    with texts.open("a") as file:
+        file.write(f"{first.rpartition(',')[0]},{other}\n")
+    report = search.run(trials=1)
+    (warning,) = report.trials[0].warnings["texts"]
+    assert "more than one label" in warning
+    assert report.warnings.count(warning) == 1
 
 
 def test_a_broken_constraint_on_an_early_stage_stops_the_trial_there(search):

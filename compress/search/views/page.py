@@ -25,6 +25,7 @@ from compress.search.views.standing import (
     counted,
     ended,
     figure_of,
+    own_warnings,
     reason_of,
     shown_first,
     standing_of,
@@ -53,7 +54,8 @@ class TrialRow:
     standing: Standing
     figures: list[float | None]
     """In the order of the objectives."""
-    reason: str
+    remarks: list[str]
+    """Why it stopped or failed, and what it alone was warned of."""
 
 
 def render(report: SearchReport, *, file: str = "FILE") -> str:
@@ -121,4 +123,5 @@ def decisive(report: SearchReport) -> list[str]:
 
 def _row(report: SearchReport, trial: TrialEntry) -> TrialRow:
     figures = [figure_of(report, trial, index) for index in range(len(report.objectives))]
-    return TrialRow(trial, standing_of(report, trial), figures, reason_of(trial))
+    remarks = [said for said in (reason_of(trial), *own_warnings(report, trial)) if said]
+    return TrialRow(trial, standing_of(report, trial), figures, remarks)

@@ -68,6 +68,12 @@ def reason_of(trial: TrialEntry) -> str:
     return f"breaks {', '.join(trial.broken)}" if trial.broken else ""
 
 
+def own_warnings(report: SearchReport, trial: TrialEntry) -> list[str]:
+    """What was warned of in this trial and not in all of them."""
+    said = dict.fromkeys(warning for warnings in trial.warnings.values() for warning in warnings)
+    return [warning for warning in said if warning not in report.warnings]
+
+
 def ended(report: SearchReport) -> list[TrialEntry]:
     """Trials that nothing more will happen to."""
     return [trial for trial in report.trials if trial.state in ENDED]

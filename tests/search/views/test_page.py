@@ -8,7 +8,7 @@ import pytest
 from compress.search.views.page import decisive, render
 from compress.search.views.pick_command import pick_command
 from tests.reporting.test_page import Outline
-from tests.search.views.sample import STUDIES, study
+from tests.search.views.sample import STUDIES, study, trial
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -42,6 +42,16 @@ def test_markup_in_names_values_and_reasons_is_only_text():
     assert "<script>alert" not in without
     assert "<b>long_value" not in page
     assert "&lt;script&gt;alert" in page
+
+
+def test_what_a_trial_alone_was_warned_of_stands_with_it():
+    shared, own = "49 texts appear with more than one label.", "Two rows were cut short."
+    trials = [trial(0, warnings={"texts": [shared]}), trial(1, warnings={"texts": [shared], "student": [own]})]
+    page = render(study(2, warnings=[shared]).model_copy(update={"trials": trials})).partition('id="raw"')[0]
+    assert page.count(shared) == 1
+    first, second = re.findall(r'<tr data-row="[01]".*?</tr>', page.partition('id="trials"')[2], flags=re.DOTALL)
+    assert own not in first
+    assert own in second
 
 
 def test_the_script_reads_json_with_a_place_for_every_trial_that_was_measured():
