@@ -28,6 +28,7 @@ from compress.steps.distillation.objectives import (
 )
 from compress.steps.distillation.phases import Phase
 from compress.steps.distillation.teachers import Teacher, Teachers, open_teachers
+from compress.steps.exactly_one import one_required, said_one
 from compress.steps.known_shape import about_shape, known_shape
 from compress.steps.quantized_models import about_quantized
 from compress.steps.student import Made, Student, make_student
@@ -40,11 +41,13 @@ if TYPE_CHECKING:
 
     from compress.distillation import phases as knowledge
 
+WORDS = ("teacher", "teachers")
+
 
 class Distill(Step):
     """Train a small student on the answers of a teacher, or of several."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["teacher"]}, {"required": ["teachers"]}]})
+    model_config = ConfigDict(json_schema_extra=one_required(WORDS))
     version: ClassVar[int] = 2
     trains: ClassVar[bool] = True
 
@@ -72,9 +75,7 @@ class Distill(Step):
 
     @model_validator(mode="after")
     def _one_word_each(self) -> Self:
-        if (self.teacher is None) == (self.teachers is None):
-            found = {"found": "none of them" if self.teacher is None else "both"}
-            raise PydanticCustomError("teachers", "needs exactly one of `teacher`, `teachers`; found {found}", found)
+        said_one(self, WORDS)
         if self.phases is not None and self.objectives is not None:
             message = "needs either `objectives` or `phases`, found both: put the objectives into the phases"
             raise PydanticCustomError("phases", message)

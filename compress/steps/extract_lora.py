@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from compress.chain.artifacts import Checkpoint, LoraDelta
 from compress.chain.step import Input, Loc, Step, Workspace
 from compress.steps.base_model import Base, BaseStage, find_base
+from compress.steps.exactly_one import one_required, said_one
 from compress.steps.quantized_models import about_quantized
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ WORDS = ("rank", "energy")
 class ExtractLora(Step):
     """Cut the difference between a fine-tuned model and its base to a low rank (SVD), layer by layer."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [word]} for word in WORDS]})
+    model_config = ConfigDict(json_schema_extra=one_required(WORDS))
 
     step: Literal["extract_lora"]
     model: Input[Checkpoint]
@@ -34,10 +34,7 @@ class ExtractLora(Step):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        found = [word for word in WORDS if getattr(self, word) is not None]
-        if len(found) != 1:
-            message = "needs exactly one of `rank`, `energy`; found {found}"
-            raise PydanticCustomError("extract", message, {"found": " and ".join(found) or "none of them"})
+        said_one(self, WORDS)
         return self
 
     def own_figures(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from compress.chain.outside import ModelSource
 from compress.chain.step import Input, Workspace
 from compress.errors import DataError
 from compress.frozen import Frozen
+from compress.steps.exactly_one import one_required, said_one
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -67,7 +68,7 @@ Layers = Annotated[
 class Student(Frozen):
     """`{layers: 3}`, `{layers: [0, 2, 5]}`, `{layers: 3, hidden: 192}`, `{base: SOURCE}` or `{stage: NAME}`."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [word]} for word in WORDS]})
+    model_config = ConfigDict(json_schema_extra=one_required(WORDS))
 
     layers: Layers | None = None
     """Of the teacher: how many, evenly spread (6 → 3 is 0, 2, 5); or which, from 0; or `{keep: 3, by: importance}`."""
@@ -88,13 +89,10 @@ class Student(Frozen):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        said = [word for word in WORDS if getattr(self, word) is not None]
-        if len(said) != 1:
-            found = {"found": " and ".join(said) or "none of them"}
-            raise PydanticCustomError("student", "needs exactly one of `layers`, `base`, `stage`; found {found}", found)
+        said = said_one(self, WORDS)
         narrow = [word for word in NARROW if getattr(self, word) is not None]
         if narrow and self.layers is None:
-            found = {"found": narrow[0], "other": said[0]}
+            found = {"found": narrow[0], "other": said}
             raise PydanticCustomError(
                 "student", "`{found}` goes with `layers`, not with `{other}`: leave it out", found
             )

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from compress.frozen import Frozen
+from compress.steps.exactly_one import one_required, said_one
 from compress.steps.pruning.subject import Pruned, Subject
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ WORDS = ("rank", "energy", "size_mb")
 class EmbeddingRank(Frozen):
     """Factorise the word embedding (SVD): exactly one of `rank`, `energy` and `size_mb` says how far."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [word]} for word in WORDS]})
+    model_config = ConfigDict(json_schema_extra=one_required(WORDS))
 
     kind: Literal["embedding_rank"]
     rank: int | None = Field(default=None, ge=1, le=65_536)
@@ -31,11 +31,7 @@ class EmbeddingRank(Frozen):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        said = [word for word in WORDS if getattr(self, word) is not None]
-        if len(said) != 1:
-            found = {"found": " and ".join(said) or "none of them"}
-            message = "needs exactly one of `rank`, `energy`, `size_mb`; found {found}"
-            raise PydanticCustomError("embedding_rank", message, found)
+        said_one(self, WORDS)
         return self
 
     def apply(self, subject: Subject) -> Pruned:

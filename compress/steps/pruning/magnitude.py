@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from compress.frozen import Frozen
+from compress.steps.exactly_one import one_required, said_one
 from compress.steps.pruning.subject import Pruned, Subject
 from compress.training.options import Training
 
@@ -15,7 +16,7 @@ WORDS = ("sparsity", "pattern")
 class MagnitudePruning(Frozen):
     """Train with more and more weights at zero: exactly one of `sparsity` and `pattern` says how many in the end."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [word]} for word in WORDS]})
+    model_config = ConfigDict(json_schema_extra=one_required(WORDS))
 
     kind: Literal["magnitude"]
     sparsity: float | None = Field(default=None, gt=0, lt=1)
@@ -35,10 +36,7 @@ class MagnitudePruning(Frozen):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        said = [word for word in WORDS if getattr(self, word) is not None]
-        if len(said) != 1:
-            found = {"found": " and ".join(said) or "none of them"}
-            raise PydanticCustomError("magnitude", "needs exactly one of `sparsity`, `pattern`; found {found}", found)
+        said_one(self, WORDS)
         if self.pattern is not None and not _less(self.pattern):
             message = "`pattern` needs N:M with N < M, such as 2:4; found {pattern}"
             raise PydanticCustomError("magnitude", message, {"pattern": self.pattern})

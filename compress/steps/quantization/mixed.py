@@ -13,6 +13,7 @@ from compress.chain.sensitivity import MeasuredPart
 from compress.chain.step import Input
 from compress.frozen import Frozen
 from compress.precision import Precision
+from compress.steps.exactly_one import one_required, said_one
 from compress.steps.quantization.given import Given
 from compress.steps.quantization.sensitive import Proof, options_of, parts_in, proof_of, report_about, told
 from compress.steps.quantization.target import Target, warn_if_saturating
@@ -28,7 +29,7 @@ GOALS = ("max_drop", "size_mb")
 class Mixed(Frozen):
     """Each operator in int8, int4 or float, chosen by a sensitivity report so that a drop or a size is kept."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [goal]} for goal in GOALS]})
+    model_config = ConfigDict(json_schema_extra=one_required(GOALS))
 
     kind: Literal["mixed"]
     """How."""
@@ -50,10 +51,8 @@ class Mixed(Frozen):
 
     @model_validator(mode="after")
     def _exactly_one_goal(self) -> Self:
-        said = [goal for goal in GOALS if getattr(self, goal) is not None]
-        if len(said) != 1:
-            message = "needs exactly one of `max_drop`, `size_mb`; found {found}"
-            raise PydanticCustomError("mixed", message, {"found": " and ".join(said) or "none of them"})
+        if said_one(self, GOALS) == "size_mb" and "tries" in self.model_fields_set:
+            raise PydanticCustomError("mixed", "`tries` goes with `max_drop`: a size is met without asking the model")
         return self
 
     @property

@@ -125,7 +125,7 @@ def test_words_of_the_student_without_effect_are_refused(student, message):
             "the objective hard_labels has a label_smoothing of its own",
         ),
         (["objectives: [{kind: logits}]"], "needs exactly one of `teacher`, `teachers`; found none of them"),
-        ([TEACHER, BOTH], "needs exactly one of `teacher`, `teachers`; found both"),
+        ([TEACHER, BOTH], "needs exactly one of `teacher`, `teachers`; found teacher and teachers"),
         (["teachers: [{stage: a}, {stage: a}]"], "`teachers` names 'a' twice: give it one weight"),
         (
             ["teachers: [{stage: a}, {stage: bb}]"],

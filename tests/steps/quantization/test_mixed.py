@@ -163,6 +163,7 @@ def test_static_int8_leaves_the_most_sensitive_products_float(tmp_path, made, mo
     [
         ({}, "exactly one of `max_drop`, `size_mb`; found none of them"),
         ({"max_drop": 0.1, "size_mb": 3.0}, "found max_drop and size_mb"),
+        ({"size_mb": 3.0, "tries": 4}, "`tries` goes with `max_drop`"),
         ({"max_drop": -0.1}, "greater than or equal to 0"),
         ({"size_mb": 0}, "greater than 0"),
         ({"max_drop": 0.1, "precisions": ["float"]}, "'int8' or 'int4'"),
