@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from compress.quantization.mixed_path import Assignment
 
 GOALS = ("max_drop", "size_mb")
+TRIES = 16
 
 
 class Mixed(Frozen):
@@ -44,14 +45,14 @@ class Mixed(Frozen):
     """What parts may become; the others stay float."""
     rows: int = Field(default=1000, ge=2, le=1_000_000)
     """Validation rows that the assembled model is asked, spread over all."""
-    tries: int = Field(default=16, ge=1, le=200)
+    tries: int = Field(default=TRIES, ge=1, le=200)
     """Assembled models that are asked at most, for `max_drop`."""
     target: Target | None = Field(default=None)
     """The processor that it is for; by default one with instructions for int8."""
 
     @model_validator(mode="after")
     def _exactly_one_goal(self) -> Self:
-        if said_one(self, GOALS) == "size_mb" and "tries" in self.model_fields_set:
+        if said_one(self, GOALS) == "size_mb" and self.tries != TRIES:
             raise PydanticCustomError("mixed", "`tries` goes with `max_drop`: a size is met without asking the model")
         return self
 
