@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import torch
 import transformers
+from accelerate import init_empty_weights
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import BitsAndBytesConfig, PretrainedConfig, PreTrainedModel
@@ -162,7 +163,8 @@ def read_quantized(folder: Path, config: PretrainedConfig, how: Quantization) ->
     for name in names:
         own = {tensor.removeprefix(f"{name}."): found.pop(tensor) for tensor in _of(name, found)}
         model.set_submodule(name, _restored(model, name, own, how))
-    strange = model.load_state_dict(found, strict=False)
+    whole = {tensor: values.float() if values.is_floating_point() else values for tensor, values in found.items()}
+    strange = model.load_state_dict(whole, strict=False, assign=True)
     lost = [one for one in strange.missing_keys if not any(one.startswith(f"{name}.") for name in names)]
     if lost or strange.unexpected_keys:
         raise ModelError(f"no fitting weights for {', '.join([*lost, *strange.unexpected_keys][:3])}")
@@ -181,15 +183,16 @@ def _restored(model: PreTrainedModel, name: str, own: Mapping[str, Tensor], how:
 
 
 def _skeleton(folder: Path, config: PretrainedConfig) -> PreTrainedModel:
-    """The model as config.json and structure.json shape it, in fp32, with weights of no matter."""
+    """The model as config.json and structure.json shape it, in fp32, its weights without memory (`meta`)."""
     plain = copy.deepcopy(config)
     delattr(plain, CONFIGURATION)
-    model: PreTrainedModel = transformers.AutoModelForSequenceClassification.from_config(  # type: ignore[no-untyped-call]
-        plain, dtype=torch.float32, trust_remote_code=False
-    )
     structure = read_structure(folder)
-    if structure is not None:
-        apply_structure(model, structure)
+    with init_empty_weights(include_buffers=False):
+        model: PreTrainedModel = transformers.AutoModelForSequenceClassification.from_config(  # type: ignore[no-untyped-call]
+            plain, dtype=torch.float32, trust_remote_code=False
+        )
+        if structure is not None:
+            apply_structure(model, structure)
     return model
 
 
