@@ -1,6 +1,7 @@
-"""Digests and sizes of files and folders, and folders made durable."""
+"""Digests and sizes of files and folders, and folders made durable and readable."""
 
 import hashlib
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,15 @@ def fsync_folder(folder: Path) -> None:
     """Make every file below `folder`, and the folders themselves, durable."""
     for path in [*folder.rglob("*"), folder]:
         fsync(path)
+
+
+def share_folder(folder: Path) -> None:
+    """Let everybody read `folder` and all below it: temporary folders, and files of safetensors, are made private."""
+    for path in [folder, *folder.rglob("*")]:
+        mode = path.lstat().st_mode
+        wanted = mode | (0o755 if stat.S_ISDIR(mode) else 0o644)
+        if mode != wanted and not stat.S_ISLNK(mode):  # what a link leads to is somebody else's
+            path.chmod(stat.S_IMODE(wanted))
 
 
 def file_digest(path: Path) -> str:

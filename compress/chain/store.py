@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from compress.chain.digests import Digests
-from compress.chain.files import fsync_folder, size_mb
+from compress.chain.files import fsync_folder, share_folder, size_mb
 from compress.chain.processes import leads
 from compress.chain.provenance import now, provenance
 from compress.chain.store_folders import StoreFolders
@@ -110,13 +110,13 @@ class Store:
         started, clock = now(), time.perf_counter()
         notes = build(folder)
         seconds = round(time.perf_counter() - clock, 3)
+        share_folder(folder)
         digest = self.digests.folder(folder)
         record = {
             "format": FORMAT, "key": key, "kind": kind, "digest": digest, "started": started, "seconds": seconds,
             "size_mb": size_mb(folder), "said": said, "notes": dict(notes or {}), "provenance": provenance(),
         }  # fmt: skip
         write_record(folder, record)
-        folder.chmod(0o755)  # mkdtemp made it private
         fsync_folder(folder)
         home = self.folders.home(key)
         self.folders.discard(key)

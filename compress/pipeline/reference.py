@@ -52,7 +52,7 @@ def _table(model: Schema) -> Iterator[str]:
         return
     yield "| field | value | default | |\n|---|---|---|---|"
     for name, field in fields.items():
-        default = "required" if name in model.get("required", ()) else _default(field.get("default"))
+        default = "required" if name in model.get("required", ()) else _default(field)
         yield f"| `{name}` | {_type(field)} | {default} | {_paragraph(field)} |"
     yield ""
 
@@ -82,11 +82,12 @@ def _constant(model: Schema, field: str) -> str | None:
     return str(found) if found is not None else None
 
 
-def _default(value: Any) -> str:
+def _default(field: Schema) -> str:
     """As it would be written; of nested values only that they have defaults of their own."""
-    if isinstance(value, (dict, list)):
-        return "its own" if value else f"`{json.dumps(value)}`"
-    return f"`{json.dumps(value)}`"
+    if "default" not in field:
+        return "`{}`" if field.get("type") == "object" else "its own"  # a factory makes it
+    value = field["default"]
+    return "its own" if isinstance(value, (dict, list)) and value else f"`{json.dumps(value)}`"
 
 
 def _last(reference: str) -> str:

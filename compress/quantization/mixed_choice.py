@@ -63,7 +63,7 @@ def within_drop(
         least = min(one.drop for one in tried if one.drop is not None)
         raise QuantizationError(
             f"max_drop {max_drop:g}: none of {len(tried)} assembled models keeps within it, the best of them loses "
-            f"{least:.4g}. Allow more (at least {least:.4g}), or more `tries`, or leave the model float."
+            f"{least:.4g}. Allow more (at least {least:.4g}), or leave the model float."
         )
     return Choice(after(moves[:kept]), tuple(tried))
 

@@ -20,7 +20,7 @@ Scheme = Annotated[DynamicInt8 | WeightOnly | StaticInt8 | Mixed, Field(discrimi
 
 
 class Quantize(Step):
-    """Quantize every product with constant weights and every embedding, and fail if one was left."""
+    """Quantize all products with constant weights and all embeddings; fail if one is left unasked."""
 
     version: ClassVar[int] = 3
 
@@ -28,7 +28,7 @@ class Quantize(Step):
     model: Input[OnnxModel]
     """The float model, exported unfused."""
     scheme: Scheme = Field(default_factory=lambda: DynamicInt8(kind="dynamic_int8"))
-    """What is quantized, and how."""
+    """What is quantized, and how; by default `dynamic_int8`."""
 
     def check_inputs(self, earlier: Mapping[str, Step]) -> Iterator[tuple[Loc, str]]:
         """The model is float; whether a fused one can be quantized is up to its family, known when it runs."""

@@ -5,6 +5,8 @@ import signal
 import time
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from compress.chain.store import Store
 from compress.chain.stored import RECORD
@@ -44,6 +46,18 @@ def test_the_record_holds_provenance(tmp_path):
     record = json.loads((make(Store(tmp_path)).path / RECORD).read_text())
     assert {"libraries", "git_commit", "platform", "python"} <= set(record["provenance"])
     assert record["said"] == {"step": "fake"}
+
+
+def test_everybody_may_read_what_was_made_whatever_wrote_it(tmp_path):
+    def build(folder):
+        (folder / "below").mkdir(mode=0o700)
+        save_file({"weight": torch.zeros(1)}, folder / "below" / "model.safetensors")
+
+    made = make(Store(tmp_path), build).path
+    modes = {path.relative_to(made).as_posix(): path.stat().st_mode & 0o777 for path in [made, *made.rglob("*")]}
+    assert modes == {
+        ".": 0o755, "below": 0o755, "below/model.safetensors": 0o644, RECORD: 0o644,
+    }  # fmt: skip
 
 
 def test_a_folder_without_its_record_does_not_exist(tmp_path):

@@ -46,7 +46,7 @@ class DynamicInt8(Frozen):
     kind: Literal["dynamic_int8"]
     """How."""
     per_token: bool = False
-    """Activations scaled token by token: a text's answer is the same in any batch, and about a tenth slower."""
+    """Activations scaled token by token: the same answer in any batch, and a tenth to a half more time."""
     per_channel: bool = True
     """One scale for each output of a product instead of one for its whole matrix: much closer to the float model."""
     weights: StoredWeights | None = None

@@ -25,7 +25,7 @@ PERCENTILE = 99.99
 
 
 class StaticInt8(Frozen):
-    """Weights and activations in 8 bits; the activations' ranges are found beforehand, on calibration data (QDQ)."""
+    """Weights and activations in 8 bits; the activations' ranges are found beforehand, on calibration data."""
 
     kind: Literal["static_int8"]
     """How."""
