@@ -56,7 +56,10 @@ class LocalPath:
         """The place that `text` names, as the user wrote it."""
         if "\0" in text or not text.strip():
             raise PydanticCustomError("path", "needs the path of a file or folder")
-        return cls(folder / Path(text).expanduser())
+        try:
+            return cls(folder / Path(text).expanduser())
+        except RuntimeError:
+            raise PydanticCustomError("path", "begins with the home folder of nobody: write the whole path") from None
 
     def fingerprint(self, digests: Digests) -> str:
         """Digest of the content."""

@@ -10,6 +10,7 @@ from compress.cli.printing import console, print_parts
 
 if TYPE_CHECKING:
     from compress.search.schema import SearchReport
+    from compress.search.views.pick_command import Options
 
 
 def search(
@@ -84,10 +85,11 @@ def search(
     require("search")
     require("train")
     from compress.search.picking import NoTrialFitsError
-    from compress.search.run import Asked, search_file
+    from compress.search.run import Asked, options_again, search_file
     from compress.search.views.screen import SearchScreen
 
     asked = Asked(overrides, trials, storage, study, worker, latency_worker, pick, write)
+    again = options_again(asked, store=store, runs=runs)
     screen = SearchScreen(console(stderr=True))
     try:
         with screen:
@@ -97,14 +99,14 @@ def search(
         raise typer.Exit(130) from None
     except NoTrialFitsError as error:
         if error.report is not None:
-            _print(error.report, file, runs, as_json=as_json)
+            _print(error.report, file, runs, again, as_json=as_json)
         typer.echo(str(error), err=True)
         raise typer.Exit(3) from None
-    _print(report, file, runs, as_json=as_json)
+    _print(report, file, runs, again, as_json=as_json)
     raise typer.Exit(3 if report.pick is not None and not report.pick.passed else 0)
 
 
-def _print(report: "SearchReport", file: Path, runs: Path, *, as_json: bool) -> None:
+def _print(report: "SearchReport", file: Path, runs: Path, again: "Options", *, as_json: bool) -> None:
     """The report for machines, or what matters of it for people."""
     from compress.search.run import search_folder
     from compress.search.views.pick_command import pick_command
@@ -122,4 +124,4 @@ def _print(report: "SearchReport", file: Path, runs: Path, *, as_json: bool) -> 
     ]
     print_parts(pareto_table(report), *importance_lines(report), *where)
     if picked is None and report.front:
-        typer.echo(f"choose one: {pick_command(report, file=str(file))}")  # on one line, to be copied
+        typer.echo(f"choose one: {pick_command(report, file=str(file), options=again)}")  # on one line, to be copied

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 from torch import nn
 
+from compress.models.quantized_layers import on_device
 from compress.training.frozen_weights import frozen_rounded_once
 from compress.training.precision import Computed
 
@@ -29,7 +30,7 @@ def held(teachers: Sequence[nn.Module], computed: Computed) -> Iterator[None]:
             yield
     finally:
         for teacher in teachers:
-            teacher.to("cpu")
+            on_device(teacher, "cpu")
         _need_gradients(trained, needed=True)
 
 

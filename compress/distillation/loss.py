@@ -13,6 +13,7 @@ from compress.distillation.kept import Kept
 from compress.distillation.schedule import at
 from compress.distillation.terms import Answers, Term
 from compress.inference.torch_predictor import inputs_of
+from compress.models.quantized_layers import on_device
 from compress.training.losses import inputs_of as inputs_in
 
 WINDOW = 50
@@ -80,7 +81,7 @@ class DistillationLoss:
     def _run_teachers(self, inputs: dict[str, Tensor]) -> None:
         """Let the watched teachers see the same tokens."""
         for teacher, takes in self._teachers:
-            teacher.to(inputs["input_ids"].device).eval()
+            on_device(teacher, inputs["input_ids"].device).eval()
             with torch.no_grad():
                 teacher(**{name: tensor for name, tensor in inputs.items() if name in takes})
 

@@ -11,6 +11,7 @@ from compress.errors import ModelError
 from compress.inference.predictor import LOGITS, Batch, Predictor
 from compress.models.load import load_checkpoint, load_delta
 from compress.models.quantized import Quantization, quantization_of
+from compress.models.quantized_layers import on_device
 
 
 class TorchPredictor:
@@ -65,7 +66,7 @@ def open_torch(folder: Path, *, threads: int, base_folder: Path | None = None, a
 def opened(model: torch.nn.Module, takes: frozenset[str], *, quantized: bool) -> TorchPredictor:
     """The model where it computes: the CPU, but for a quantized one a CUDA device if there is one."""
     device = "cuda" if quantized and torch.cuda.is_available() else "cpu"
-    return TorchPredictor(model.to(device), takes, device=device)
+    return TorchPredictor(on_device(model, device), takes, device=device)
 
 
 def inputs_of(model: torch.nn.Module) -> frozenset[str]:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from math import ceil
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from compress.errors import MissingExtraError, ModelError
 
 Bits = Literal[8, "nf4"]
+Model = TypeVar("Model", bound=nn.Module)
 
 OUTLIER = 6.0
 """Columns of the activations with a larger value are multiplied in 16 bits (LLM.int8(), section 3.2)."""
@@ -89,6 +90,21 @@ def restored_layer(
     if (bias is None) != (layer.bias is None) or (bias is not None and bias.shape != layer.bias.shape):
         raise ModelError("its bias is missing or has another size")
     return _with_bias(made, bias)
+
+
+def on_device(model: Model, device: torch.device | str) -> Model:
+    """The model, moved, with what layers of 8 bits hold beside their parameters.
+
+    `nn.Module.to` keeps the parameter and changes its data; codes and scales that bitsandbytes (0.50.2) keeps as
+    attributes, and would hand to the kernel, stay where they were.
+    """
+    model.to(device)
+    for layer in model.modules():
+        weight = getattr(layer, "weight", None)
+        for holder in (weight, getattr(layer, "state", None)):
+            if weight is not None and isinstance(getattr(holder, "SCB", None), Tensor):
+                holder.CB, holder.SCB = weight.data, holder.SCB.to(weight.device)  # type: ignore[union-attr]
+    return model
 
 
 def is_quantized_layer(tensor: str) -> str | None:

@@ -12,8 +12,9 @@ from typing import Literal
 from compress.errors import ConfigurationError
 
 DROP, RATIO = "_drop", "_ratio"
-LIMIT = re.compile(r"^(?P<figure>[^\s<>=]+)\s*(?P<sign><=|>=|==|<|>|=)\s*(?P<number>[^\s<>=]+)$")
-GOAL = re.compile(r"^(?P<way>\S+)\s+(?P<figure>[^\s<>=]+)$")
+LIMIT = re.compile(r"^(?P<figure>[^\s<>=][^<>=]*?)\s*(?P<sign><=|>=|==|<|>|=)\s*(?P<number>[^\s<>=]+)$")
+GOAL = re.compile(r"^(?P<way>\S+)\s+(?P<figure>[^<>=]+)$")
+NOT_IN_RULES = re.compile(r"[,<>=]")
 HOW_LIMITS = "write FIGURE <= NUMBER or FIGURE >= NUMBER, as in 'accuracy >= 0.95'"
 HOW_RULES = "write limits and, at the end, min FIGURE or max FIGURE, as in 'accuracy_drop <= 0.01, min size_mb'"
 MOST_RULES = 20
@@ -33,7 +34,7 @@ class FigureLimit:
     limit: float
 
     def __str__(self) -> str:
-        return f"{self.figure} {self.sign} {self.limit:g}"
+        return f"{self.figure} {self.sign} {self.limit:.15g}"
 
     def excess(self, value: float) -> float:
         """How far `value` lies beyond the limit, in the figure's unit; zero or less is within."""

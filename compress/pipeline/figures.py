@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from compress.chain.artifacts import Model
 from compress.chain.step import Step
 from compress.evaluation.tasks import AGREEMENT, MODEL_FIGURES, RECALL, known_figure
-from compress.pipeline.figure_rules import DROP, RATIO
+from compress.pipeline.figure_rules import DROP, NOT_IN_RULES, RATIO
 from compress.pipeline.graph import LATENCY, task_of
 from compress.pipeline.measuring import last_model, reference_of
 from compress.pipeline.outcome import Outcome
@@ -34,6 +34,12 @@ def split_name(pipeline: Pipeline, name: str) -> tuple[Step | None, str]:
     return (models[first], rest) if dot and first in models else (last_model(pipeline), name)
 
 
+def said_name(pipeline: Pipeline, name: str) -> str:
+    """The name as `figures_of` has it: the last model's figures stand alone, however they were asked for."""
+    step, figure = split_name(pipeline, name)
+    return full_name(pipeline, figure, step.name if step is not None else None)
+
+
 def is_latency(pipeline: Pipeline, name: str) -> bool:
     """Whether the figure is read off a clock."""
     return base_figure(split_name(pipeline, name)[1])[1] == LATENCY
@@ -52,6 +58,8 @@ def about_figure(pipeline: Pipeline, name: str) -> str | None:
     step, figure = split_name(pipeline, name)
     if step is None:
         return "no stage makes a model, so there is no figure"
+    if NOT_IN_RULES.search(figure):
+        return f"'{figure}' has a comma or a sign in its name, which rules cannot say: call the label otherwise"
     if figure in step.own_figures():
         return None
     if wrong := _no_such_stage(pipeline, name):

@@ -5,13 +5,15 @@ value that fits only beside another value of the search (four bits, where the sc
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from compress.chain.step import NOT_IN_KEY, Loc, Step
 from compress.errors import ConfigurationError
 from compress.pipeline.check import missing_outside
-from compress.pipeline.figures import about_figure, full_name
+from compress.pipeline.figure_rules import FigureLimit, parse_limit
+from compress.pipeline.figures import about_figure, full_name, said_name
 from compress.pipeline.search_space import Choices, Range, Search
 from compress.pipeline.suggestions import did_you_mean
 from compress.pipeline.yaml.file import LoadedPipeline
@@ -58,7 +60,7 @@ def search_problems(loaded: LoadedPipeline) -> Iterator[str]:
             key = "maximize" if objective.maximize is not None else "minimize"
             yield loaded.said_at((*loc, key), f"search.objectives.{index}.{key}: {wrong}")
     yield from _same_twice(loaded)
-    for index, limit in enumerate(search.limits().values()):
+    for index, limit in enumerate(limits_of(loaded).values()):
         wrong = about_figure(loaded.spec, limit.figure)
         if wrong is not None:
             yield loaded.said_at((SEARCH, "constraints", index), f"search.constraints.{index}: {wrong}")
@@ -67,7 +69,15 @@ def search_problems(loaded: LoadedPipeline) -> Iterator[str]:
 def objective_names(loaded: LoadedPipeline) -> list[str]:
     """The figure of each objective, as trials name it."""
     assert loaded.spec.search is not None
-    return [full_name(loaded.spec, one.figure, one.stage) for one in loaded.spec.search.objectives]
+    objectives = loaded.spec.search.objectives
+    return [said_name(loaded.spec, full_name(loaded.spec, one.figure, one.stage)) for one in objectives]
+
+
+def limits_of(loaded: LoadedPipeline) -> dict[str, FigureLimit]:
+    """The constraints by how they were written, their figures as trials name them."""
+    assert loaded.spec.search is not None
+    limits = {text: parse_limit(text) for text in loaded.spec.search.constraints}
+    return {text: replace(one, figure=said_name(loaded.spec, one.figure)) for text, one in limits.items()}
 
 
 def _same_twice(loaded: LoadedPipeline) -> Iterator[str]:

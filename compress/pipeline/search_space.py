@@ -4,13 +4,13 @@ Knows neither the stages (`search_checks` does) nor how values are tried (`compr
 """
 
 from collections.abc import Mapping
-from math import isclose, log
+from math import isclose, isfinite, log
 from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from compress.frozen import Frozen
-from compress.pipeline.figure_rules import FigureLimit, parse_limit
+from compress.pipeline.figure_rules import parse_limit
 
 MOST_FIELDS = 50
 MOST_CHOICES = 100
@@ -130,10 +130,6 @@ class Search(Frozen):
             parse_limit(text)
         return constraints
 
-    def limits(self) -> dict[str, FigureLimit]:
-        """The constraints, by how they were written."""
-        return {text: parse_limit(text) for text in self.constraints}
-
     def size(self) -> float:
         """How many sets of values there are; infinite when a field has any number of values."""
         counts = [_count(field) for field in self.fields.values()]
@@ -155,4 +151,4 @@ def _product(counts: list[float]) -> float:
 
 
 def _is_whole(number: float) -> bool:
-    return isclose(number, round(number), abs_tol=1e-9)
+    return isfinite(number) and isclose(number, round(number), abs_tol=1e-9)

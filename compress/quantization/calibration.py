@@ -136,7 +136,8 @@ def _histograms(
     counted = {name: np.zeros(bins, dtype=np.int64) for name, (_, _, bins) in spans.items()}
     for name, values in activations:
         low, high, bins = spans[name]
-        counted[name] += np.histogram(values, bins=bins, range=(low, high))[0]
+        wide = values.astype(np.float64)  # between two near numbers float32 has no room for that many bins
+        counted[name] += np.histogram(wide, bins=bins, range=(low, high))[0]
     return counted
 
 

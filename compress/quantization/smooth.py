@@ -9,7 +9,7 @@ of what they compute.
 Tokens may be chosen between a norm and its products (the last layer of a lean graph): that leaves channels in place.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,7 +35,10 @@ class Smoothable:
 
 
 def smoothable(model: onnx.ModelProto) -> list[Smoothable]:
-    """The norms over the last axis, with constant weights, that products with constant weights read."""
+    """The norms over the last axis, with constant weights, that products with constant weights read.
+
+    Not those whose products share a weight with another norm's (ALBERT): each would need a copy of its own.
+    """
     products = {product.name: product for product in products_of(model)}
     constants = initializers(model)
     outputs = {value.name for value in model.graph.output}
@@ -49,7 +52,13 @@ def smoothable(model: onnx.ModelProto) -> list[Smoothable]:
         _follow(node.output[0], one, model, products, constants)
         if one.products and not any(name in outputs for _, _, name in one.others):
             found.append(one)
-    return found
+    return [one for one in found if not _shares_weights(one, products.values())]
+
+
+def _shares_weights(one: Smoothable, products: Iterable[Product]) -> bool:
+    """Whether a weight behind the norm is read by a product that is not."""
+    own, weights = {product.name for product in one.products}, {product.weight for product in one.products}
+    return any(product.weight in weights and product.name not in own for product in products)
 
 
 def smooth_activations(model: onnx.ModelProto, largest: Mapping[str, Array], *, strength: float) -> int:

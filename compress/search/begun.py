@@ -52,7 +52,7 @@ def report_now(begun: Begun) -> SearchReport:
 def published(begun: Begun) -> SearchReport:
     """The report, written to search.json and report.html. Raises: StoreError."""
     report = report_now(begun)
-    page = render(report, file=str(begun.about.loaded.path))
+    page = render(report, file=str(begun.about.loaded.path), options=begun.about.options)
     try:
         write_text(begun.folder / "search.json", report.to_json())
         write_text(begun.folder / "report.html", page)

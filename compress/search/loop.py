@@ -14,7 +14,7 @@ from compress.chain.provenance import now
 from compress.errors import StepError
 from compress.pipeline.figures import split_name
 from compress.search.begun import Begun, published
-from compress.search.records import STARTED, WORKER, copied, earlier_with, seconds_of, told, waits
+from compress.search.records import MEASURER, STARTED, WORKER, copied, earlier_with, seconds_of, told, waits
 from compress.search.space import values_of
 from compress.search.study import enough, halting, next_trial
 from compress.search.trial import Halt, TrialResult
@@ -29,20 +29,29 @@ POLL_SECONDS = 2.0
 def work(begun: Begun) -> None:
     """Trials until there are enough; who measures latencies or chooses stays until all others have ended."""
     begun.watch.trial_done(published(begun))
-    waits_for_others = False
+    said = None
     while True:
         for number in tidy(begun.study, begun.me):
             begun.recording.say(f"trial {number} was left behind: its values are tried again.")
         waiting = _waiting(begun) if begun.measures_latency else None
         if waiting is not None or not enough(begun.study, begun.about.search, wanted=begun.about.wanted):
             _one_trial(begun, waiting)
-        elif (begun.measures_latency or begun.chooses) and others_at_work(begun.study, begun.me):
-            if not waits_for_others:
-                begun.recording.say("there are enough trials: waiting for those of other workers.")
-            waits_for_others = True
+        elif (begun.measures_latency or begun.chooses) and (why := _waited_for(begun)):
+            if why != said:
+                begun.recording.say(f"there are enough trials: {why}")
+            said = why
             time.sleep(POLL_SECONDS)
         else:
             return
+
+
+def _waited_for(begun: Begun) -> str | None:
+    """What others have to end before a trial may be chosen."""
+    if others_at_work(begun.study, begun.me):
+        return "waiting for those of other workers."
+    if not begun.measures_latency and _waiting(begun) is not None:
+        return "waiting for their latencies, which another worker measures: start that one if it does not run."
+    return None
 
 
 def _one_trial(begun: Begun, waiting: FrozenTrial | None) -> None:
@@ -69,7 +78,7 @@ def _try_next(begun: Begun) -> None:
         _, bare = split_name(about.loaded.spec, about.names[0])
         _run(begun, trial, values, halting(trial, about.names[0], bare=bare, several=len(about.names) > 1))
         return
-    copied(study, trial, earlier, names=about.names, limits=about.search.limits())
+    copied(study, trial, earlier, names=about.names, limits=about.limits)
     begun.recording.say(f"trial {trial.number} has the values of trial {earlier.number}: they are not run again.")
     begun.watch.trial_done(published(begun))
     if earlier.state == TrialState.RUNNING:
@@ -81,6 +90,7 @@ def _finish(begun: Begun, waiting: FrozenTrial) -> None:
     values = values_of(begun.about.search, waiting.params)
     begun.watch.trial_started(waiting.number, values)
     trial = Trial(begun.study, waiting._trial_id)
+    trial.set_user_attr(MEASURER, begun.me)
     _run(begun, trial, values, lambda _figures, _done: None, seconds_before=seconds_of(waiting))
 
 
@@ -91,7 +101,7 @@ def _run(begun: Begun, trial: Trial, values: dict[str, Any], halt: Halt, *, seco
         with SignsOfLife(begun.storage, trial._trial_id):
             result = begun.runner.run(values, halt)
         result.seconds = round(result.seconds + seconds_before, 3)
-        told(begun.study, trial, result, names=about.names, limits=about.search.limits())
+        told(begun.study, trial, result, names=about.names, limits=about.limits)
     except KeyboardInterrupt:
         _interrupted(begun, trial)
         raise

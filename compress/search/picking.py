@@ -1,10 +1,11 @@
 """Which trial is chosen: the best of those that keep the limits, on the validation rows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from compress.errors import ConfigurationError, StepError
 from compress.pipeline.figure_rules import Choosing, FigureLimit, checked_choosing
-from compress.pipeline.figures import about_figure
+from compress.pipeline.figures import about_figure, said_name
 from compress.pipeline.spec import Pipeline
 from compress.search.schema import ObjectiveEntry, SearchReport, TrialEntry
 
@@ -26,7 +27,8 @@ def choosing_of(text: str | None, pipeline: Pipeline) -> Choosing:
     problems = [f"--pick: {wrong}" for figure in rule.figures() if (wrong := about_figure(pipeline, figure))]
     if problems:
         raise ConfigurationError(*problems)
-    return rule
+    limits = tuple(replace(limit, figure=said_name(pipeline, limit.figure)) for limit in rule.limits)
+    return replace(rule, limits=limits, goal=rule.goal and said_name(pipeline, rule.goal))
 
 
 def choose(report: SearchReport, rule: Choosing) -> TrialEntry:

@@ -19,6 +19,7 @@ from compress.pipeline.yaml.rewriting import plain_text, rewritten
 from compress.pipeline.yaml.syntax import YamlError
 from compress.pipeline.yaml.tree import parse
 from compress.pipeline.yaml.varying import SEARCH, varied
+from compress.reporting.configuration import parted
 from compress.search.space import Values
 from compress.writing import write_text
 
@@ -28,6 +29,13 @@ Edit = tuple[Loc, Any]
 
 def refuse_target(target: Path, source: Path) -> None:
     """Raises: ConfigurationError where a pipeline cannot be, or should not be, written to `target`."""
+    try:
+        _refuse_target(target, source)
+    except OSError as error:  # a name that is too long, a file that cannot be read
+        raise ConfigurationError(f"--write {target}: {error.strerror or error}: name another file") from error
+
+
+def _refuse_target(target: Path, source: Path) -> None:
     if not target.parent.is_dir() or (target.exists() and not target.is_file()):
         raise ConfigurationError(f"--write {target}: name a file in a folder that is there")
     if not os.access(target.parent, os.W_OK):
@@ -36,12 +44,15 @@ def refuse_target(target: Path, source: Path) -> None:
         return
     if target.resolve() == source.resolve():
         raise ConfigurationError(f"--write {target}: that is the file that is searched: name another one")
-    with target.open("rb") as there:
-        mine = there.read(len(MARK.encode())) == MARK.encode()
-    if not mine:
+    if not _is_ours(target):
         raise ConfigurationError(
             f"--write {target}: the file is there and was not written by a search: name another one"
         )
+
+
+def _is_ours(target: Path) -> bool:
+    with target.open("rb") as there:
+        return there.read(len(MARK.encode())) == MARK.encode()
 
 
 def plain_pipeline(
@@ -57,17 +68,9 @@ def plain_pipeline(
         environ: for variables that the text keeps.
     """
     made = varied(loaded, values)
-    moved = _moved_paths(made, folder)
-    edits = [*_overridden(loaded), *((loc_of(made.root, path), value) for path, value in _outer_first(values)), *moved]
-    wanted = plain(made.root)
-    for loc, value in moved:
-        _set(wanted, loc, value)
-    source = "".join(line for line in loaded.text.splitlines(keepends=True) if not line.startswith("# --set "))
-    text = rewritten(source, [(loc, _value_at(wanted, loc)) for loc, _ in edits], without=SEARCH)
-    if text is None or not _means(text, wanted, environ):
-        text = plain_text(wanted)
+    text = _edited(made, values, folder, environ) or _anew(made, folder)
     heading = "".join(f"# {line}\n" for line in about)
-    return _with_text(made, f"{MARK}.\n{heading}{text}")
+    return replace(made, text=f"{MARK}.\n{heading}{text}")
 
 
 def write_plain(made: LoadedPipeline, target: Path) -> None:
@@ -78,25 +81,28 @@ def write_plain(made: LoadedPipeline, target: Path) -> None:
         raise ConfigurationError(f"--write {target}: it cannot be written: {error.strerror or error}") from error
 
 
-def _with_text(made: LoadedPipeline, text: str) -> LoadedPipeline:
-    return replace(made, text=text)
+def _edited(made: LoadedPipeline, values: Values, folder: Path, environ: dict[str, str]) -> str | None:
+    """The file's own text with all that is new in it; None where it would mean something else (anchors)."""
+    moved = _moved_paths(made, folder, variables=False)
+    put = [loc for loc in made.put if loc[:1] != (SEARCH,)]
+    drawn = [loc_of(made.root, path) for path in sorted(values, key=lambda path: path.count("."))]
+    wanted, (source, _) = _with(moved, plain(made.root)), parted(made.text)
+    places = [*put, *drawn, *(loc for loc, _ in moved)]
+    text = rewritten(source, [(loc, _value_at(wanted, loc)) for loc in places], without=SEARCH)
+    return text if text is not None and _means(text, wanted, environ) else None
 
 
-def _overridden(loaded: LoadedPipeline) -> list[Edit]:
-    """What `--set` put in, outside of the search block."""
-    return [(loc, None) for loc in loaded.put if loc[:1] != (SEARCH,)]
+def _anew(made: LoadedPipeline, folder: Path) -> str:
+    """A text without comments and variables: these are filled in."""
+    return plain_text(_with(_moved_paths(made, folder, variables=True), plain(made.root)))
 
 
-def _outer_first(values: Values) -> list[tuple[str, Any]]:
-    return sorted(values.items(), key=lambda one: one[0].count("."))
-
-
-def _moved_paths(made: LoadedPipeline, folder: Path) -> list[Edit]:
-    """Relative paths that name another place from `folder`."""
+def _moved_paths(made: LoadedPipeline, folder: Path, *, variables: bool) -> list[Edit]:
+    """Relative paths that name another place from `folder`; with `variables` also those that came out of one."""
     moved: list[Edit] = []
     for loc, value in leaves(made.spec):
         node = locate(made.root, loc).node
-        if not isinstance(value, LocalPath) or getattr(value, "scheme", None) or not _is_relative(node):
+        if not isinstance(value, LocalPath) or getattr(value, "scheme", None) or not _is_relative(node, variables):
             continue
         assert isinstance(node, Scalar)
         if (folder / node.text).resolve() != value.path.resolve():
@@ -104,9 +110,11 @@ def _moved_paths(made: LoadedPipeline, folder: Path) -> list[Edit]:
     return moved
 
 
-def _is_relative(node: Node | None) -> bool:
-    """Whether a path was written that depends on where the file is; one out of a variable is the user's business."""
-    return isinstance(node, Scalar) and node.variable is None and not Path(node.text).expanduser().is_absolute()
+def _is_relative(node: Node | None, variables: bool) -> bool:  # noqa: FBT001
+    """Whether a path was written that depends on where the file is; one in a variable is the user's business."""
+    if not isinstance(node, Scalar) or (node.variable is not None and not variables):
+        return False
+    return not Path(node.text).expanduser().is_absolute()
 
 
 def _means(text: str, wanted: Any, environ: dict[str, str]) -> bool:
@@ -141,7 +149,11 @@ def _value_at(values: Any, loc: Sequence[int | str]) -> Any:
     raise AssertionError(f"{loc} was put into the tree and is not there")
 
 
-def _set(values: Any, loc: Sequence[int | str], value: Any) -> None:
-    for part in loc[:-1]:
-        values = values[part]
-    values[loc[-1]] = value
+def _with(edits: Sequence[Edit], values: Any) -> Any:
+    """`values`, changed."""
+    for (*above, last), value in edits:
+        inner = values
+        for part in above:
+            inner = inner[part]
+        inner[last] = value
+    return values

@@ -13,6 +13,7 @@ from compress.search.space import Values, same_values, values_of
 from compress.search.trial import TrialResult
 
 OUTCOME, WORKER, STARTED, WRITTEN, RETRIES = "outcome", "worker", "started", "as_written", "retries"
+MEASURER = "measured_by"
 PICK = "compress_pick"
 COPIED, LOST = "copied_from", "lost"
 INVALID = 10.0

@@ -18,7 +18,7 @@ from compress.extras import require
 from compress.openmp import spin_briefly
 from compress.pipeline.check import load_checked
 from compress.pipeline.recording import Recording
-from compress.pipeline.search_checks import objective_names, search_of
+from compress.pipeline.search_checks import limits_of, objective_names, search_of
 from compress.pipeline.search_space import WORKER_PATTERN, Search
 from compress.pipeline.yaml.file import LoadedPipeline
 from compress.progress import Progress, Silent
@@ -105,7 +105,7 @@ def _refuse_nameless(asked: Asked, search: Search, loaded: LoadedPipeline) -> No
         if name is not None and not re.fullmatch(WORKER_PATTERN, name):
             raise ConfigurationError(f"--worker, --latency-worker and --study {NAME_RULE}, found '{name}'.")
     measuring = asked.latency_worker or search.latency_worker
-    limits = [limit.figure for limit in search.limits().values()]
+    limits = [limit.figure for limit in limits_of(loaded).values()]
     if asked.worker is None and measuring is not None:
         raise ConfigurationError(
             f"'{measuring}' is the worker that measures latencies, and this one has no name: give it one with "
@@ -146,7 +146,8 @@ def _begin(
         queue_written(study, loaded, search)
     names, opened = objective_names(loaded), Store(store, progress=recording)
     measures = asked.worker is None or asked.worker == (asked.latency_worker or search.latency_worker)
-    about = About(loaded, search, names, shown, asked.trials or search.trials, {**environment(), **provenance()})
+    about = About(loaded, search, names, shown, asked.trials or search.trials, {**environment(), **provenance()},
+                  options_again(asked, store=store, runs=runs))  # fmt: skip
     runner = TrialRunner(
         loaded, search, names=names, store=opened, progress=recording.progress, measures_latency=measures
     )
@@ -164,6 +165,12 @@ def _has_last_word(asked: Asked, *, measures: bool) -> bool:
 def _is_said(asked: Asked, search: Search) -> bool:
     """Whether it is known which trial to choose: by several objectives none is the best; test rows are read once."""
     return asked.pick is not None or asked.write is not None or len(search.objectives) == 1
+
+
+def options_again(asked: Asked, *, store: Path, runs: Path) -> tuple[tuple[str, str], ...]:
+    """The options that come back to this search and run no more trials, beside those that its report says."""
+    said = (("--trials", asked.trials, None), ("--store", store, STORE), ("--runs", runs, RUNS))
+    return tuple((option, str(value)) for option, value, default in said if value != default)
 
 
 def search_folder(runs: Path, pipeline: str, study: str) -> Path:

@@ -7,7 +7,9 @@ from typing import Any
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.study import Study
 
+from compress.pipeline.figure_rules import FigureLimit
 from compress.pipeline.measuring import reference_of
+from compress.pipeline.search_checks import limits_of
 from compress.pipeline.search_space import Choices, Search
 from compress.pipeline.yaml.file import LoadedPipeline
 from compress.pipeline.yaml.varying import written_value
@@ -31,6 +33,13 @@ class About:
     """Without a password."""
     wanted: int
     environment: dict[str, Any]
+    options: tuple[tuple[str, str], ...] = ()
+    """Of the command line, that come back to this search and run no more trials."""
+
+    @property
+    def limits(self) -> dict[str, FigureLimit]:
+        """The constraints."""
+        return limits_of(self.loaded)
 
 
 def report_of(

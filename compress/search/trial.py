@@ -19,6 +19,7 @@ from compress.pipeline.graph import LATENCY
 from compress.pipeline.measuring import last_model
 from compress.pipeline.outcome import Outcome
 from compress.pipeline.runner import Runner
+from compress.pipeline.search_checks import limits_of
 from compress.pipeline.search_space import Search
 from compress.pipeline.spec import Pipeline
 from compress.pipeline.yaml.file import LoadedPipeline
@@ -62,7 +63,7 @@ class TrialRunner:
         """`names`: the figures of the objectives; `measures_latency`: False leaves that to another worker."""
         self._loaded, self._search, self._names = loaded, search, names
         self._store, self._progress, self._measures_latency = store, progress, measures_latency
-        self._limits = search.limits()
+        self._limits = limits_of(loaded)
         self._varying = varying_stages(loaded.spec, search)
 
     def run(self, values: Values, halt: Halt) -> TrialResult:

@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from compress.errors import ConfigurationError
-from compress.search.records import RETRIES, WORKER, WRITTEN, drawn, lost, waits
+from compress.search.records import MEASURER, RETRIES, WORKER, WRITTEN, drawn, lost, waits
 
 ALIVE = "alive"
 BEAT_SECONDS = 20.0
@@ -30,13 +30,17 @@ SILENT_SECONDS = 300.0
 MOST_RETRIES = 2
 PROCESS_NUMBERS = Path("/proc/self/ns/pid")
 """Linux: processes that see the same link have the same numbers; two containers of one machine do not."""
+STARTED_MACHINE = Path("/proc/sys/kernel/random/boot_id")
+"""Linux: no two machines have the same, nor one machine before and after it was started anew."""
 
 
 def whoami(name: str | None) -> dict[str, Any]:
     """This search in this process, as trials remember it; `name`: as `--worker` says, None for the only worker."""
     numbers = str(PROCESS_NUMBERS.readlink()) if PROCESS_NUMBERS.is_symlink() else ""
+    machine = STARTED_MACHINE.read_text(encoding="ascii").strip() if STARTED_MACHINE.is_file() else ""
     return {
-        "name": name, "host": platform.node(), "numbers": numbers, "pid": os.getpid(), "run": secrets.token_hex(8),
+        "name": name, "host": platform.node(), "machine": machine, "numbers": numbers, "pid": os.getpid(),
+        "run": secrets.token_hex(8),
     }  # fmt: skip
 
 
@@ -73,7 +77,7 @@ def left_behind(trial: FrozenTrial, me: dict[str, Any]) -> bool:
     """Whether the trial is open and nobody works on it any more."""
     if trial.state != TrialState.RUNNING or waits(trial):
         return False
-    return _known_to_be_gone(trial.user_attrs.get(WORKER) or {}, me) or _silent_seconds(trial) > SILENT_SECONDS
+    return _is_gone(trial.user_attrs.get(WORKER) or {}, trial, me)
 
 
 def tidy(study: Study, me: dict[str, Any]) -> list[int]:
@@ -102,8 +106,8 @@ def give_up(study: Study, trial: FrozenTrial, why: str, *, tried: int) -> None:
 def refuse_same_name(study: Study, me: dict[str, Any]) -> None:
     """Raises: ConfigurationError when another process works on the study under this worker's name."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        worker = trial.user_attrs.get(WORKER) or {}
-        if worker and worker.get("name") == me["name"] and not waits(trial) and not left_behind(trial, me):
+        worker = trial.user_attrs.get(MEASURER if waits(trial) else WORKER) or {}
+        if worker and worker.get("name") == me["name"] and not _is_gone(worker, trial, me):
             who = f"a worker called '{me['name']}'" if me["name"] else "another `compress search`"
             raise ConfigurationError(
                 f"{who} is at work on trial {trial.number} of the study '{study.study_name}' "
@@ -119,12 +123,17 @@ def others_at_work(study: Study, me: dict[str, Any]) -> bool:
     return any((trial.user_attrs.get(WORKER) or {}).get("run") != me["run"] and not waits(trial) for trial in running)
 
 
+def _is_gone(worker: dict[str, Any], trial: FrozenTrial, me: dict[str, Any]) -> bool:
+    """Whether the worker on a trial has ended, as far as can be known from here."""
+    return _known_to_be_gone(worker, me) or _silent_seconds(trial) > SILENT_SECONDS
+
+
 def _known_to_be_gone(worker: dict[str, Any], me: dict[str, Any]) -> bool:
     """Whether the process of a trial has ended: it has the same process numbers as this one, and is not among them.
 
     An earlier search of this worker in this very process, or in one that had its number before, has ended as well.
     """
-    if any(worker.get(key) != me[key] for key in ("host", "numbers")):
+    if any(worker.get(key) != me[key] for key in ("host", "machine", "numbers")):
         return False
     if worker.get("pid") == me["pid"]:
         return bool(worker.get("name") == me["name"] and worker.get("run") != me["run"])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 AGREEMENT = 1e-4
+SHARE = 1e-5  # of the largest answer: float32 itself has no finer steps than 1e-7 of it
 PROOF_ROWS = 64
 LOSS_ROWS = 512
 PROOF_BATCH = 16
@@ -50,7 +51,7 @@ class MergeLora(Step):
         save_checkpoint(merged, load_tokenizer(delta.path), workspace.out, max_length=facts.max_length)
         after = _logits(workspace.out, texts, workspace.progress, facts.max_length)
         details: dict[str, Any] = {
-            "parity": {"rows": len(texts), "max_difference": _agreeing(before, after), "limit": AGREEMENT}
+            "parity": {"rows": len(texts), "max_difference": _agreeing(before, after), "limit": _limit(before)}
         }
         if "quantized_base" in facts.details:
             details["quantized_base"] = facts.details["quantized_base"]
@@ -104,15 +105,20 @@ def _logits(
     )  # fmt: skip
 
 
+def _limit(answers: "NDArray[np.float32]") -> float:
+    """A regression may answer in thousands."""
+    return max(AGREEMENT, float(f"{SHARE * abs(answers).max():.2g}"))
+
+
 def _agreeing(before: "NDArray[np.float32]", after: "NDArray[np.float32]") -> float:
     """The largest difference.
 
     Raises: ModelError when it is beyond the limit.
     """
-    difference = float(abs(before - after).max())
-    if not difference <= AGREEMENT:  # NaN is no agreement
+    difference, limit = float(abs(before - after).max()), _limit(before)
+    if not difference <= limit:  # NaN is no agreement
         raise ModelError(
-            f"the merged model answers differently: logits differ by {difference:.2g}, the limit is {AGREEMENT:g}. "
+            f"the merged model answers differently: logits differ by {difference:.2g}, the limit is {limit:g}. "
             "Train the delta again with a lower learning rate or alpha: its weights are too large to be added in fp32."
         )
     return float(f"{difference:.2g}")

@@ -85,3 +85,8 @@ def test_it_survives_a_json_round_trip(tmp_path):
     adapter = TypeAdapter(ModelSource)
     for text in ("package:pydantic/v1", "hub:org/name", str(tmp_path)):
         assert adapter.validate_json(adapter.dump_json(source(text))) == source(text)
+
+
+def test_the_home_folder_of_nobody_is_said():
+    with pytest.raises(ValidationError, match="begins with the home folder of nobody: write the whole path"):
+        TypeAdapter(LocalPath).validate_python("~no-such-user/model")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from compress.errors import ExportError
-from compress.exporting.parity import check_parity, check_tokens, spread_over_lengths
+from compress.exporting.parity import check_parity, check_tokens, spread_over_lengths, tolerated
 from compress.inference.predictor import LinearPredictor
 from compress.inference.text_encoder import TextEncoder
 from tests.tiny import tiny_texts, tiny_tokenizer
@@ -69,3 +69,9 @@ def test_rows_are_spread_from_the_shortest_to_the_longest():
     lengths = np.array([5, 1, 9, 3, 7, 2, 8])
     assert [int(lengths[row]) for row in spread_over_lengths(lengths, 3)] == [1, 5, 9]
     assert sorted(spread_over_lengths(lengths, 50)) == list(range(7))
+
+
+def test_a_regression_in_thousands_may_differ_by_steps_of_its_numbers():
+    usual, large = np.array([[0.5, -9.9]], dtype=np.float32), np.array([[4000.0]], dtype=np.float32)
+    assert tolerated(1e-4, usual) == 1e-4
+    assert tolerated(1e-4, large) == pytest.approx(0.04)

@@ -18,7 +18,7 @@ from compress.errors import MissingExtraError, ModelError
 from compress.models.blocks import blocks
 from compress.models.load import load_base, load_checkpoint, load_quantized_base, load_tokenizer
 from compress.models.quantized import Quantization, parameters_of, quantize_layers
-from compress.models.quantized_layers import quantized_layer
+from compress.models.quantized_layers import on_device, quantized_layer
 from compress.models.save import save_checkpoint
 from compress.pruning.embedding_rank import factorise_embedding
 from compress.tuning.lora import lora
@@ -248,3 +248,16 @@ def test_without_bitsandbytes_it_says_what_brings_it(tmp_path: Path, monkeypatch
 def test_the_tokenizer_is_beside_it(tmp_path: Path) -> None:
     _, folder = quantized(tmp_path, Quantization(8))
     assert load_tokenizer(folder).model_max_length == 32
+
+
+def test_codes_in_8_bits_follow_a_model_to_another_device(tmp_path: Path) -> None:
+    """On CUDA `.to` gives the kept parameter new data; on a CPU it does not, so it is given some here."""
+    model, _ = quantized(tmp_path, Quantization(8))
+    before = logits(model)
+    layers = [one for one in model.modules() if type(one).__name__ == "Linear8bitLt"]
+    for layer in layers:
+        layer.weight.data = layer.weight.data.clone()
+        assert layer.state.CB.data_ptr() != layer.weight.data.data_ptr()
+    assert torch.equal(logits(on_device(model, "cpu")), before)
+    assert layers
+    assert all(layer.state.CB.data_ptr() == layer.weight.data.data_ptr() for layer in layers)

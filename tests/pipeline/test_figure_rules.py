@@ -12,6 +12,9 @@ from compress.pipeline.figure_rules import Choosing, FigureLimit, RuleError, bro
         ("  int8.size_mb<=8 ", FigureLimit("int8.size_mb", "<=", 8.0)),
         ("recall.sport >= 9e-1", FigureLimit("recall.sport", ">=", 0.9)),
         ("accuracy_drop <= -0.5", FigureLimit("accuracy_drop", "<=", -0.5)),
+        ("recall.very good >= 0.5", FigureLimit("recall.very good", ">=", 0.5)),
+        ("parameters <= 12345678", FigureLimit("parameters", "<=", 12345678.0)),
+        ("size_mb <= 4.2034567", FigureLimit("size_mb", "<=", 4.2034567)),
     ],
 )
 def test_a_limit_is_read(text, limit):
@@ -44,6 +47,7 @@ def test_a_rule_has_limits_and_a_goal_at_its_end():
     assert rule == Choosing(limits, "accuracy", largest=True)
     assert parse_choosing(str(rule)) == rule
     assert parse_choosing("accuracy >= 0.9").goal is None
+    assert parse_choosing("max recall.very good") == Choosing((), "recall.very good", largest=True)
     assert parse_choosing("min size_mb") == Choosing((), "size_mb", largest=False)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from compress.errors import ConfigurationError
-from compress.pipeline.search_checks import search_problems
+from compress.pipeline.search_checks import limits_of, objective_names, search_problems
 from compress.pipeline.yaml.file import read_pipeline
 from tests.snapshots import same_as_kept
 
@@ -116,3 +116,19 @@ def test_mistakes_are_said_with_their_place() -> None:
     blocks = [f"## {title}\n{messages(*change)}" for title, change in WRONG.items()]
     opening = f"What is said when the search of this file is changed so that it cannot be:\n\n{numbered}"
     assert same_as_kept(SNAPSHOT, "\n\n".join([opening, *blocks]) + "\n")
+
+
+def test_a_figure_of_the_last_model_is_one_figure_however_it_is_called() -> None:
+    Path("edge.yaml").write_text(FILE.replace(OBJECTIVES, "[{maximize: int8.accuracy}, {minimize: size_mb}]", 1))
+    loaded = read_pipeline(Path("edge.yaml"), environ={})
+    assert objective_names(loaded) == ["accuracy", "size_mb"]
+    assert limits_of(loaded)["int8.size_mb <= 8"].figure == "size_mb"
+
+
+def test_a_label_that_rules_cannot_say_is_refused() -> None:
+    said = messages(OBJECTIVES, '[{maximize: "recall.bad, really"}]')
+    assert "'recall.bad, really' has a comma or a sign in its name" in said
+
+
+def test_a_step_next_to_nothing_is_said_and_no_traceback() -> None:
+    assert "high must be low plus a multiple of step" in messages(TEMPERATURE, "{low: 0.0, high: 1.0, step: 5.0e-324}")

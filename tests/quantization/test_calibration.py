@@ -5,7 +5,13 @@ from onnx import helper
 
 from compress.errors import QuantizationError
 from compress.progress import Silent
-from compress.quantization.calibration import FINE_BINS, Activations, calibrated_ranges, largest_by_channel
+from compress.quantization.calibration import (
+    FINE_BINS,
+    Activations,
+    _histograms,
+    calibrated_ranges,
+    largest_by_channel,
+)
 from compress.quantization.entropy import entropy_threshold
 from compress.quantization.static import product_inputs
 from tests.exporting.lean.exported import lean_of
@@ -105,3 +111,10 @@ def test_what_is_not_a_number_is_an_error_that_names_the_activation(source):
     broken = [{"x": np.full((1, 2, 8), np.nan, np.float32)}]
     with pytest.raises(QuantizationError, match="x is not a finite number on the calibration rows"):
         ranges(source, broken, method="minmax")
+
+
+def test_a_narrow_span_far_from_zero_is_cut_by_percentile_too():
+    values = np.linspace(1.0, 1.0005, 1000, dtype=np.float32)
+    span = (float(values.min()), float(values.max()), FINE_BINS)
+    counted = _histograms(iter([("x", values)]), {"x": span})
+    assert counted["x"].sum() == 1000

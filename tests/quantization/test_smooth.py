@@ -113,3 +113,19 @@ def test_a_graph_without_norms_is_an_error(tmp_path):
     source = linear(tmp_path / "float.onnx", MATRIX)
     with pytest.raises(QuantizationError, match=r"no product reads a LayerNormalization .* leave smooth out"):
         write_smoothed(source, tmp_path / "it.onnx", [], strength=0.5, progress=Silent())
+
+
+def test_a_weight_that_stands_behind_two_norms_is_not_copied(tmp_path):
+    model = onnx.parser.parse_model("""
+        <ir_version: 10, opset_import: ["" : 20]>
+        two (float[b, n, 4] x) => (float[b, n, 4] y) <float[4] one = {1, 1, 1, 1}, float[4] none = {0, 0, 0, 0},
+          float[4, 4] shared = {1,0,0,0, 0,1,0,0, 0,0,1,0, 0,0,0,1},
+          float[4, 4] own = {2,0,0,0, 0,2,0,0, 0,0,2,0, 0,0,0,2}> {
+            a = LayerNormalization(x, one, none)
+            b1 = MatMul(a, shared)
+            c = LayerNormalization(b1, one, none)
+            d = MatMul(c, shared)
+            e = LayerNormalization(d, one, none)
+            y = MatMul(e, own)
+        }""")
+    assert [one.norm.output[0] for one in smoothable(model)] == ["e"]

@@ -3,7 +3,8 @@
 import pytest
 
 from compress.pipeline.figure_rules import parse_choosing
-from compress.search.picking import NoTrialFitsError, choose, said
+from compress.pipeline.yaml.file import read_pipeline
+from compress.search.picking import NoTrialFitsError, choose, choosing_of, said
 from compress.search.schema import FieldEntry, ObjectiveEntry, SearchReport, TrialEntry
 from compress.search.summary import front
 
@@ -84,3 +85,14 @@ def test_the_front_holds_what_no_other_beats_best_first():
 
 def test_equals_are_both_on_the_front():
     assert front([trial(0, 0.9, 5.0), trial(1, 0.9, 5.0)], OBJECTIVES) == [0, 1]
+
+
+def test_a_rule_may_name_the_last_model_by_its_stage(tmp_path):
+    (tmp_path / "p.yaml").write_text(
+        "name: p\nstages:\n  - {name: news, step: load_data, source: {kind: bbc_news}}\n"
+        '  - {name: teacher, step: finetune, data: news, base: "package:numpy/linalg"}\n'
+        "  - {name: onnx, step: export_onnx, model: teacher}\n"
+    )
+    pipeline = read_pipeline(tmp_path / "p.yaml", environ={}).spec
+    rule = choosing_of("onnx.accuracy >= 0.91, teacher.size_mb <= 9, min onnx.size_mb", pipeline)
+    assert str(rule) == "accuracy >= 0.91, teacher.size_mb <= 9, min size_mb"

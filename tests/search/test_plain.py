@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from compress.errors import ConfigurationError
 from compress.pipeline.yaml.file import LoadedPipeline, read_pipeline
-from compress.search.plain import MARK, plain_pipeline
+from compress.search.plain import MARK, plain_pipeline, refuse_target
 
 FILE = """\
 name: edge
@@ -86,3 +87,54 @@ def test_a_value_may_be_the_one_that_was_written(tmp_path, epochs):
     values = {**VALUES, "teacher.training.epochs": epochs}
     made = plain_pipeline(loaded(tmp_path), values, folder=tmp_path, about=[], environ={})
     assert written(made, tmp_path / "best.yaml").spec.stages[1].training.epochs == epochs
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("int8.scheme.per_token=true",),
+        ("measure.threads=1", "measure={split: test}"),
+        ("int8.scheme.per_token=true", "int8.scheme={kind: dynamic_int8}"),
+    ],
+    ids=str,
+)
+def test_what_was_set_below_a_value_that_took_its_place_is_gone(tmp_path, overrides):
+    made = plain(loaded(tmp_path, *overrides), tmp_path)
+    again = written(made, tmp_path / "best.yaml")
+    assert again.spec.stages == made.spec.stages
+    assert again.spec.measure == made.spec.measure
+
+
+def test_a_path_of_a_choice_is_the_files_own_though_one_inside_of_it_was_set(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    choice = {"kind": "csv", "train": "other.csv", "text": "text", "label": "label"}
+    source = loaded(tmp_path / "here", "news.source.train=mine.csv")
+    made = plain_pipeline(source, {"news.source": choice}, folder=tmp_path / "here", about=[], environ={})
+    assert made.spec.stages[0].source.train.path == tmp_path / "here" / "other.csv"
+    assert (
+        written(made, tmp_path / "here" / "best.yaml").spec.stages[0].source.train.path == tmp_path / "here/other.csv"
+    )
+
+
+def test_dollars_and_variables_survive_a_file_written_anew(tmp_path, monkeypatch):
+    text = FILE.replace("- {name: onnx", '- {<<: *teacher, name: second, base: "${env:THERE}/base"}\n  - {name: onnx')
+    text = text.replace("label: label", 'label: "$${x}"')
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "edge.yaml").write_text(text)
+    source = read_pipeline(tmp_path / "here" / "edge.yaml", environ={"THERE": "models"})
+    made = plain_pipeline(source, VALUES, folder=tmp_path, about=[], environ={"THERE": "models"})
+    again = written(made, tmp_path / "best.yaml")
+    assert again.spec.stages[0].source.label == "${x}"
+    assert again.spec.stages[2].base.path.resolve() == tmp_path / "here" / "models" / "base"
+
+
+def test_a_comment_that_looks_like_an_override_stays(tmp_path):
+    made = plain(loaded(tmp_path, "seed=3", text=FILE.replace("search:", "# --set is an option\nsearch:")), tmp_path)
+    assert "seed: 3" in made.text
+    commented = plain(loaded(tmp_path, text=f"# --set is an option\n{FILE}"), tmp_path)
+    assert "# --set is an option" in commented.text
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="File name too long: name another file"):
+        refuse_target(tmp_path / ("x" * 300), tmp_path / "edge.yaml")

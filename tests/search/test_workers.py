@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import optuna
 import pytest
@@ -11,7 +12,8 @@ from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import OperationalError
 
 from compress.errors import ConfigurationError
-from compress.search.records import OUTCOME, WORKER, waits
+from compress.search.loop import _waited_for
+from compress.search.records import MEASURER, OUTCOME, WORKER, waits
 from compress.search.workers import (
     ALIVE,
     SignsOfLife,
@@ -122,6 +124,33 @@ def test_open_trials_of_others_are_waited_for(study):
     assert others_at_work(study, me)
     optuna.Trial(study, other._trial_id).set_user_attr(OUTCOME, {"state": "waiting"})
     assert not others_at_work(study, me)
+
+
+def test_machines_of_one_name_are_two(study):
+    trial = begun(study, {**elsewhere("a"), "host": whoami(None)["host"], "machine": "another"}, time.time())
+    assert not left_behind(trial, whoami("b")), "its process is not among those of this machine, and need not be"
+    gone = begun(study, {**whoami("a"), "pid": 2**22 + 1}, time.time())
+    assert left_behind(gone, whoami("b"))
+
+
+def test_the_one_that_measures_a_trial_of_another_keeps_its_name(study):
+    trial = begun(study, elsewhere("a"), time.time())
+    optuna.Trial(study, trial._trial_id).set_user_attr(OUTCOME, {"state": "waiting"})
+    refuse_same_name(study, whoami("clock"))
+    optuna.Trial(study, trial._trial_id).set_user_attr(MEASURER, elsewhere("clock"))
+    with pytest.raises(ConfigurationError, match="a worker called 'clock' is at work on trial 0"):
+        refuse_same_name(study, whoami("clock"))
+
+
+def test_who_chooses_waits_for_latencies_that_another_measures(study):
+    def waited_for(*, measures: bool) -> str | None:
+        return _waited_for(SimpleNamespace(study=study, me=whoami("a"), measures_latency=measures))
+
+    trial = begun(study, elsewhere("b"), time.time())
+    assert waited_for(measures=False) == "waiting for those of other workers."
+    optuna.Trial(study, trial._trial_id).set_user_attr(OUTCOME, {"state": "waiting"})
+    assert "waiting for their latencies, which another worker measures" in waited_for(measures=False)
+    assert waited_for(measures=True) is None, "it measures them itself"
 
 
 def test_two_workers_of_one_name_are_refused(study):

@@ -13,7 +13,7 @@ from compress.inference.text_encoder import TextEncoder
 from compress.inference.torch_predictor import open_torch
 from compress.progress import Silent
 from compress.steps import merge_lora
-from compress.steps.merge_lora import MergeLora
+from compress.steps.merge_lora import AGREEMENT, MergeLora, _limit
 from tests.steps.test_finetune import workspace
 from tests.steps.test_finetune_lora import step as finetune_lora
 from tests.tiny import FAMILIES, TinyWorkspace, tiny_artifact, tiny_base, tiny_texts
@@ -69,6 +69,11 @@ def test_a_base_that_is_gone_is_refused(tmp_path: Path) -> None:
 
 def test_answers_that_differ_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = trained(tmp_path)
-    monkeypatch.setattr(merge_lora, "AGREEMENT", -1.0)
+    monkeypatch.setattr(merge_lora, "_limit", lambda answers: -1.0)
     with pytest.raises(ModelError, match="the merged model answers differently: logits differ by"):
         merge().run(here)
+
+
+def test_the_limit_grows_with_answers_in_thousands_alone() -> None:
+    assert _limit(np.array([[0.5, -9.0]], dtype=np.float32)) == AGREEMENT
+    assert _limit(np.array([[-4000.0]], dtype=np.float32)) == pytest.approx(0.04)

@@ -6,7 +6,7 @@ import numpy as np
 
 from compress.adapters.tables import Tables
 from compress.errors import ExportError
-from compress.exporting.parity import check_parity
+from compress.exporting.parity import check_parity, tolerated
 from compress.inference.adapter_predictor import AdapterSession, SlotPredictor
 from compress.inference.predictor import LOGITS, Array, Predictor
 from compress.inference.text_encoder import Text, TextEncoder
@@ -60,9 +60,9 @@ def check_against_peft(
 def _difference(row: int, slot: int, wanted: Array, answer: Array, tolerance: float) -> float:
     """Of the labels that the adapter has."""
     difference = float(np.abs(wanted - answer[: len(wanted)]).max())
-    if not difference <= tolerance:
+    if not difference <= (most := tolerated(tolerance, wanted)):
         raise ExportError(
             f"row {row} by the adapter in slot {slot}, beside other adapters: the graph's logits are {difference:.2g} "
-            f"from peft's, more than {tolerance:g}. The graph is not the model: make the set again."
+            f"from peft's, more than {most:g}. The graph is not the model: make the set again."
         )
     return difference

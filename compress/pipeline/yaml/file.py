@@ -23,10 +23,11 @@ from compress.pipeline.yaml.explaining import explain, refuse_booleans, sentence
 from compress.pipeline.yaml.locating import STAGES, locate
 from compress.pipeline.yaml.mistakes import Mistakes
 from compress.pipeline.yaml.nodes import Items, Node, Scalar, Table, plain, scalar_at
-from compress.pipeline.yaml.overrides import overridden
+from compress.pipeline.yaml.overrides import is_below, overridden
 from compress.pipeline.yaml.syntax import YamlError
 from compress.pipeline.yaml.text import read_text
 from compress.pipeline.yaml.tree import parse
+from compress.reporting.configuration import with_overrides
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def read_pipeline(
     if pipeline is None:
         raise mistakes.error()
     pipeline = _paths_of_overrides(pipeline, root, put, spec, folder)
-    loaded = LoadedPipeline(pipeline, path, _as_run(text, overrides), folder, (), root, tuple(put))
+    loaded = LoadedPipeline(pipeline, path, with_overrides(text, overrides), folder, (), root, tuple(put))
     return _with_warnings(loaded)
 
 
@@ -166,28 +167,18 @@ def _paths_of_overrides(
     values = plain(root)
     changed = False
     for loc, value in leaves(pipeline):
-        if isinstance(value, LocalPath) and isinstance(locate(root, loc).node, Scalar) and _below_any(loc, put):
+        overridden_here = any(is_below(loc, one) for one in put)
+        if overridden_here and isinstance(value, LocalPath) and isinstance(locate(root, loc).node, Scalar):
             *above, last = loc
             _at(values, above)[last] = type(value).parse(str(_at(values, loc)), Path.cwd())
             changed = True
     return spec.model_validate(values, context={"folder": folder}) if changed else pipeline
 
 
-def _below_any(loc: Loc, prefixes: Sequence[Loc]) -> bool:
-    """Whether `loc` is one of the places or below one; indices in overrides are text."""
-    said = [str(part) for part in loc]
-    return any(said[: len(prefix)] == [str(part) for part in prefix] for prefix in prefixes)
-
-
 def _at(values: Any, loc: Sequence[int | str]) -> Any:
     for part in loc:
         values = values[part]
     return values
-
-
-def _as_run(text: str, overrides: Sequence[str]) -> str:
-    said = "".join(f"# --set {' '.join(override.splitlines())}\n" for override in overrides)
-    return f"{text.rstrip()}\n{said}" if said else text
 
 
 def _with_warnings(loaded: LoadedPipeline) -> LoadedPipeline:

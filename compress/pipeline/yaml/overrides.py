@@ -34,7 +34,7 @@ def overridden(
             loc = _loc(root, override.partition("=")[0].strip(), fields)
             put = _put(root, loc, _value(override, place, environ, mistakes), place, ())
             assert isinstance(put, Table)
-            root, locs = put, [*locs, loc]
+            root, locs = put, [*(one for one in locs if not is_below(one, loc)), loc]
         except (OverrideError, YamlError) as problem:
             mistakes.add(place, problem.message if isinstance(problem, YamlError) else str(problem))
     return root, locs
@@ -46,6 +46,11 @@ def with_value(root: Table, path: str, value: Node) -> tuple[Table, Loc]:
     put = _put(root, loc, value, value.place, ())
     assert isinstance(put, Table)
     return put, loc
+
+
+def is_below(loc: Loc, prefix: Loc) -> bool:
+    """Whether `loc` is that place or one below it; indices in overrides are text."""
+    return [*map(str, loc[: len(prefix)])] == [*map(str, prefix)]
 
 
 def loc_of(root: Table, path: str) -> Loc:

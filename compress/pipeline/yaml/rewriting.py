@@ -129,5 +129,6 @@ def _in_braces(node: yaml.Node) -> bool:
 
 
 def _text(text: str) -> str:
-    """Without quotes where YAML reads the same text back."""
+    """Without quotes where YAML reads the same text back, and so that no variable is found in it."""
+    text = text.replace("${", "$${")
     return text if BARE.match(text) and value_of(text) == text else json.dumps(text, ensure_ascii=False)

@@ -11,7 +11,7 @@ from compress.errors import ConfigurationError
 from compress.pipeline.yaml.file import LoadedPipeline, with_tree
 from compress.pipeline.yaml.mistakes import Mistake, Mistakes
 from compress.pipeline.yaml.nodes import Node, Place, Table, node_of, plain
-from compress.pipeline.yaml.overrides import OverrideError, loc_of, with_value
+from compress.pipeline.yaml.overrides import OverrideError, is_below, loc_of, with_value
 
 SEARCH = "search"
 
@@ -31,12 +31,12 @@ def try_values(
     loaded: LoadedPipeline, values: Mapping[str, Any], *, places: Mapping[str, Place]
 ) -> tuple[LoadedPipeline | None, list[Mistake]]:
     """The pipeline with the values, or what is wrong with them; `places`: where each field's mistakes are said."""
-    root, mistakes, put = without_search(loaded.root), Mistakes(), set(loaded.put)
+    root, mistakes, put = without_search(loaded.root), Mistakes(), list(loaded.put)
     for path in sorted(values, key=_depth):  # `int8.scheme` before `int8.scheme.bits`
         place = places.get(path, Place(path))
         try:
             root, loc = with_value(root, path, node_of(values[path], place))
-            put.discard(loc)  # a relative path among the values is one of the file
+            put = [one for one in put if not is_below(one, loc)]  # a value's relative paths are the file's
         except OverrideError as problem:
             mistakes.add(place, str(problem))
     made = None if mistakes else with_tree(replace(loaded, put=tuple(put)), root, mistakes)

@@ -5,10 +5,11 @@ from functools import lru_cache
 
 import yaml
 
+from compress.reporting.configuration import parted
 from compress.reporting.schema import Report, StageEntry
 
 DEFAULT = "test"
-OVERRIDE = re.compile(r"^# --set measure(?P<inner>\.split)?\s*=(?P<value>.+)$", re.MULTILINE)
+SPLIT = re.compile(r"^measure(?P<inner>\.split)?\s*=(?P<value>.+)$")
 
 
 def split_of(report: Report, stage: StageEntry) -> str:
@@ -19,8 +20,9 @@ def split_of(report: Report, stage: StageEntry) -> str:
 @lru_cache(maxsize=64)
 def _of_pipeline(text: str) -> str | None:
     """As the file has it, and as `--set` put it in; None where neither does, or it is no YAML."""
-    split = _split_in(_read(text))
-    for override in OVERRIDE.finditer(text):
+    own, overrides = parted(text)
+    split = _split_in(_read(own))
+    for override in filter(None, map(SPLIT.match, overrides)):
         value = _read(override["value"])
         split = _split_in({"measure": {"split": value} if override["inner"] else value})
     return split
@@ -29,7 +31,7 @@ def _of_pipeline(text: str) -> str | None:
 def _read(text: str) -> object:
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # 2024-02-30 is a text that looks like a date
         return None
 
 

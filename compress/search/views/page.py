@@ -15,7 +15,7 @@ from compress.pipeline.figure_rules import parse_choosing, parse_limit
 from compress.reporting.page_environment import page_environment
 from compress.search.schema import SearchReport, TrialEntry
 from compress.search.views.chart import search_chart
-from compress.search.views.pick_command import pick_command
+from compress.search.views.pick_command import Options, pick_command
 from compress.search.views.standing import (
     STANDING_MARKS,
     STANDING_MEANINGS,
@@ -58,12 +58,13 @@ class TrialRow:
     """Why it stopped or failed, and what it alone was warned of."""
 
 
-def render(report: SearchReport, *, file: str = "FILE") -> str:
+def render(report: SearchReport, *, file: str = "FILE", options: Options = ()) -> str:
     """The page, complete.
 
     Args:
         report: the study.
         file: the pipeline file as it was given, for the command that picks.
+        options: of that command, beside what the report says.
     """
     rows = [_row(report, trial) for trial in sorted(report.trials, key=lambda one: one.number)]
     return environment().get_template("search.html.j2").render(
@@ -85,7 +86,7 @@ def render(report: SearchReport, *, file: str = "FILE") -> str:
         decisive=decisive(report),
         best=best_sentence(report),
         progress=progress_sentence(report),
-        command=pick_command(report, file=file),
+        command=pick_command(report, file=file, options=options),
         reused=sum(len(trial.reused) for trial in report.trials),
         made=sum(len(trial.made) for trial in report.trials),
     )  # fmt: skip

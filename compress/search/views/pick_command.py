@@ -1,33 +1,33 @@
 """The command that chooses a trial and writes its pipeline; knows the command line's words, runs nothing."""
 
 import shlex
-from itertools import takewhile
+from collections.abc import Sequence
 
+from compress.reporting.configuration import parted
 from compress.search.schema import SearchReport
 
-OVERRIDE = "# --set "
+Options = Sequence[tuple[str, str]]
 BESIDE = "study.db"
 """What is said of a storage that needs no `--storage`."""
 
 
-def pick_command(report: SearchReport, *, file: str) -> str:
+def pick_command(report: SearchReport, *, file: str, options: Options = ()) -> str:
     """What to type: the rule of the pick that was made, or a first guess at one; a password is left for the reader.
 
     Args:
         report: the study.
         file: the pipeline file as it was given.
+        options: what else it takes to come back to this search and run no more trials.
     """
     target = report.pick.written if report.pick is not None and report.pick.written else "best.yaml"
     rule = report.pick.rule if report.pick is not None else _first_guess(report)
-    same = "".join(f" {option} {shlex.quote(value)}" for option, value in _same_study(report))
+    same = "".join(f" {option} {shlex.quote(value)}" for option, value in [*_same_study(report), *options])
     return f"compress search {shlex.quote(file)}{same} --pick {_quoted(rule)} --write {shlex.quote(target)}"
 
 
 def _same_study(report: SearchReport) -> list[tuple[str, str]]:
     """What it takes to come back to this study."""
-    lines = reversed(report.configuration.splitlines())
-    overrides = [line.removeprefix(OVERRIDE) for line in takewhile(lambda line: line.startswith(OVERRIDE), lines)]
-    said = [("--set", override) for override in reversed(overrides)]
+    said = [("--set", override) for override in parted(report.configuration)[1]]
     said += [("--study", report.study)] if report.study not in {"", report.pipeline} else []
     return [*said, *([("--storage", report.storage)] if report.storage != BESIDE else [])]
 

@@ -55,10 +55,12 @@ class SearchScreen:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Takes the live table away: what stays is printed by the command."""
+        """Takes the live table away and says the warnings: all else that stays is printed by the command."""
         if self._live is not None:
             self._live.stop()
             self._live = None
+            for warning in self.warnings:
+                self._lines.warn(warning)
         self._lines.__exit__(*exception)
 
     def trial_started(self, number: int, fields: Mapping[str, Any]) -> None:

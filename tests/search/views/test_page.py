@@ -1,5 +1,6 @@
 import base64
 import hashlib
+import html
 import json
 import re
 
@@ -99,6 +100,13 @@ def test_the_command_comes_back_to_the_same_study():
         "compress search FILE --set seed=3 --set student.training.epochs=1 --study second "
         "--storage 'postgresql+psycopg://me:***@host/db' --pick \"max accuracy\" --write best.yaml"
     )
+
+
+def test_the_command_runs_no_more_trials_and_finds_the_same_folders():
+    options = (("--trials", "5"), ("--runs", "my runs"))
+    said = pick_command(study(3, objectives=1), file="FILE", options=options)
+    assert said.startswith("compress search FILE --trials 5 --runs 'my runs' --pick ")
+    assert said in html.unescape(render(study(3, objectives=1), options=options))
 
 
 def test_a_study_without_a_trial_says_so():

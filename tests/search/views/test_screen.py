@@ -119,3 +119,11 @@ def test_nothing_to_show_is_no_error():
         assert "preparing" in plain(screen._drawn())
         screen.trial_done(study(0, wanted=5))
         assert "0 of 5 trials" in plain(screen._drawn())
+
+
+def test_on_a_terminal_warnings_stay_when_the_table_goes():
+    console = terminal()
+    with SearchScreen(console) as screen:
+        screen.warn("the test rows were read before")
+        screen.warn("the test rows were read before")
+    assert console.file.getvalue().count("warning: the test rows were read before") == 1
