@@ -1,7 +1,7 @@
 """The values of a search as Optuna draws them: distributions, and from drawn parameters to what stands in the file.
 
-A choice may be anything that YAML holds, so Optuna sees it as JSON text. Numbers are rounded to what a person would
-write: a learning rate of 0.0002384 rather than of 0.00023841293.
+A choice may be anything that YAML holds, so Optuna sees it as JSON text. Drawn numbers are rounded to what a person
+would write: a learning rate of 0.0002384 rather than of 0.00023841293.
 """
 
 import json
@@ -17,7 +17,7 @@ from optuna.distributions import (
 
 from compress.pipeline.search_space import Choices, Range, Search
 
-FREE_DIGITS, STEPPED_DIGITS = 4, 10
+FREE_DIGITS, WRITTEN_DIGITS = 4, 10
 
 Values = Mapping[str, Any]
 """By STAGE.FIELD, as the file would have them."""
@@ -58,8 +58,13 @@ def _value(field: Choices | Range, param: Any) -> Any:
         return next(choice for choice in field.choices if _text(choice) == param)
     if field.whole:
         return int(param)
-    digits = FREE_DIGITS if field.step is None else STEPPED_DIGITS
-    return min(max(float(f"{param:.{digits}g}"), float(field.low)), float(field.high))
+    return min(max(_as_written(float(param), free=field.step is None), float(field.low)), float(field.high))
+
+
+def _as_written(number: float, *, free: bool) -> float:
+    """Few digits of a number that was drawn; one that has ten or fewer was written by somebody and stays."""
+    written = float(f"{number:.{WRITTEN_DIGITS}g}")
+    return float(f"{number:.{FREE_DIGITS}g}") if free and written != number else written
 
 
 def _param(field: Choices | Range, value: Any) -> Any:

@@ -44,6 +44,11 @@ def test_values_and_parameters_go_there_and_back():
         assert same_values(values_of(SEARCH, params)) == same_values(values)
 
 
+def test_a_number_that_somebody_wrote_keeps_its_digits():
+    values = {**values_of(SEARCH, drawn(0)), "a.rate": 0.00012345678}
+    assert values_of(SEARCH, params_of(SEARCH, values))["a.rate"] == 0.00012345678
+
+
 def test_equal_numbers_of_other_types_are_other_choices():
     texts = [params_of(SEARCH, {**values_of(SEARCH, drawn(0)), "a.scheme": one})["a.scheme"] for one in (1, 1.0, True)]
     assert len(set(texts)) == 3
