@@ -22,7 +22,7 @@ Scheme = Annotated[DynamicInt8 | WeightOnly | StaticInt8 | Mixed, Field(discrimi
 class Quantize(Step):
     """Quantize all products with constant weights and all embeddings; fail if one is left unasked."""
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     step: Literal["quantize"]
     model: Input[OnnxModel]

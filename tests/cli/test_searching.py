@@ -35,7 +35,8 @@ def test_of_several_objectives_people_are_told_how_to_choose(project):
     assert said.exit_code == 0, said.output
     output = said.stdout.replace("\n", "")
     assert f"report: {project.results_of('front') / 'report.html'}" in output
-    assert f"choose one: compress search {project.file} --study front --pick " in output
+    places = f"--store {project.folder / '.compress'} --runs {project.folder / 'runs'}"
+    assert f"choose one: compress search {project.file} --study front {places} --pick " in output
     assert not (project.results_of("front") / "best").exists()
 
 
