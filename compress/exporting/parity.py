@@ -11,7 +11,7 @@ from compress.inference.predictor import LOGITS, Array, Batch, Predictor
 from compress.inference.text_encoder import Text, TextEncoder
 
 TOLERANCE = 1e-4  # of a logit; float32 graphs of 12 layers differ by about 1e-6
-USUAL = 10.0  # logits up to here have that tolerance; larger ones, of a regression, in proportion
+STEPS = 2e-6  # of the largest answer: float32 has steps of 1e-7, and a right answer of a regression differs by a few
 Way = Literal["alone", "padded", "in a batch"]
 SHOWN_CHARACTERS = 60
 
@@ -36,8 +36,8 @@ class Tokenizer(Protocol):
 
 
 def tolerated(tolerance: float, wanted: Array) -> float:
-    """The tolerance for these logits: float32 has steps of 1e-7 of a number."""
-    return tolerance * max(1.0, float(np.abs(wanted).max()) / USUAL)
+    """The tolerance for these logits: more than `tolerance` only where float32 has no finer steps."""
+    return max(tolerance, float(STEPS * np.abs(wanted).max()))
 
 
 def check_parity(

@@ -102,7 +102,9 @@ def _moved_paths(made: LoadedPipeline, folder: Path, *, variables: bool) -> list
     moved: list[Edit] = []
     for loc, value in leaves(made.spec):
         node = locate(made.root, loc).node
-        if not isinstance(value, LocalPath) or getattr(value, "scheme", None) or not _is_relative(node, variables):
+        if not isinstance(value, LocalPath) or getattr(value, "scheme", None):
+            continue
+        if not _is_relative(node, variables=variables):
             continue
         assert isinstance(node, Scalar)
         if (folder / node.text).resolve() != value.path.resolve():
@@ -110,7 +112,7 @@ def _moved_paths(made: LoadedPipeline, folder: Path, *, variables: bool) -> list
     return moved
 
 
-def _is_relative(node: Node | None, variables: bool) -> bool:  # noqa: FBT001
+def _is_relative(node: Node | None, *, variables: bool) -> bool:
     """Whether a path was written that depends on where the file is; one in a variable is the user's business."""
     if not isinstance(node, Scalar) or (node.variable is not None and not variables):
         return False

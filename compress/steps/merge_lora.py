@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 AGREEMENT = 1e-4
-SHARE = 1e-5  # of the largest answer: float32 itself has no finer steps than 1e-7 of it
 PROOF_ROWS = 64
 LOSS_ROWS = 512
 PROOF_BATCH = 16
@@ -107,7 +106,9 @@ def _logits(
 
 def _limit(answers: "NDArray[np.float32]") -> float:
     """A regression may answer in thousands."""
-    return max(AGREEMENT, float(f"{SHARE * abs(answers).max():.2g}"))
+    from compress.exporting.parity import tolerated
+
+    return tolerated(AGREEMENT, answers)
 
 
 def _agreeing(before: "NDArray[np.float32]", after: "NDArray[np.float32]") -> float:

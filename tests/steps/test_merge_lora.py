@@ -75,5 +75,5 @@ def test_answers_that_differ_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_the_limit_grows_with_answers_in_thousands_alone() -> None:
-    assert _limit(np.array([[0.5, -9.0]], dtype=np.float32)) == AGREEMENT
-    assert _limit(np.array([[-4000.0]], dtype=np.float32)) == pytest.approx(0.04)
+    assert _limit(np.array([[0.5, -49.0]], dtype=np.float32)) == AGREEMENT
+    assert _limit(np.array([[-4000.0]], dtype=np.float32)) == pytest.approx(0.008)
